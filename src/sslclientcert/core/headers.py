@@ -1,0 +1,97 @@
+"""One view over the headers of a request: a mapping, (name, value) pairs, a WSGI environ, or an ASGI scope.
+
+The facts this module answers to:
+
+- Servers and frameworks disagree about a header that comes twice: some keep both, some join with "," or ", ", some
+  keep the first or the last. Where both are still visible, this view refuses; where they were joined, the grammar
+  of the encoding has to catch it.
+- CGI and WSGI turn `ssl-client-cert` and `ssl_client_cert` into one key, and most proxies let a client's
+  underscore spelling pass beside their own header. So two spellings of one name are refused too
+  (CVE-2025-64484 in oauth2-proxy, CVE-2026-3902 in Django).
+- Header values are bytes; both gateways read them as latin-1 (PEP 3333, ASGI specification).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeAlias, cast
+
+from .errors import HeaderAmbiguous, HeaderMalformed, quoted
+
+__all__ = ["HeaderReader", "HeaderValues", "RequestHeaders"]
+
+Text: TypeAlias = "str | bytes"
+RequestHeaders: TypeAlias = "Mapping[str, Text] | Mapping[bytes, Text] | Iterable[tuple[Text, Text]]"
+HeaderValues: TypeAlias = "tuple[str | None, ...]"
+
+
+def folded(name: str) -> str:
+    """Return the one form that all spellings share which a CGI or WSGI server cannot tell apart."""
+    return name.lower().replace("_", "-")
+
+
+class HeaderReader:
+    """Reads a fixed list of headers, each of which may come at most once.
+
+    The result is a tuple of values in the order of `names`, None where the header is absent. Tuples of the exact
+    text are what the authenticator keys its cache by.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.names = tuple(name.lower() for name in names)
+        self._index = {folded(name): position for position, name in enumerate(self.names)}
+        if len(self._index) != len(self.names):
+            raise ValueError(f"two of the headers {', '.join(self.names)} differ only in case or in '-' and '_'")
+        self.folded_names = frozenset(self._index)
+        self.environ_keys = tuple("HTTP_" + name.upper().replace("-", "_") for name in self.names)
+        # Exact lower-case bytes are what ASGI asks of servers: one lookup for each of the other headers' names.
+        self._wire = {name.encode("ascii"): position for position, name in enumerate(self.names)}
+
+    def read_environ(self, environ: Mapping[str, Any]) -> HeaderValues:
+        """Read from a WSGI environ. Both spellings of a name are one key here; the encodings' grammars catch a join.
+
+        Raises:
+            HeaderMalformed: a value is not a str.
+        """
+        get = environ.get
+        values = tuple([get(key) for key in self.environ_keys])
+        for name, value in zip(self.names, values, strict=True):
+            if value is not None and type(value) is not str:
+                raise HeaderMalformed(f"the value of {name} is {type(value).__name__}, not a string")
+        return values
+
+    def read(self, headers: RequestHeaders) -> HeaderValues:
+        """Read from a mapping or from (name, value) pairs, names and values str or latin-1 bytes.
+
+        Raises:
+            HeaderAmbiguous: a header came twice, or in two spellings.
+            HeaderMalformed: something is not a pair of str or bytes.
+        """
+        values: list[str | None] = [None] * len(self.names)
+        try:
+            # Not every class of headers is a Mapping (http.client's is none), but items() gives pairs in all of them.
+            items: Callable[[], Iterable[tuple[Any, Any]]] | None = getattr(headers, "items", None)
+            pairs: Iterable[tuple[Any, Any]] = cast("Any", headers) if items is None else items()
+            for name, value in pairs:
+                position = self._wire.get(name) if isinstance(name, bytes) else None
+                if position is None:
+                    spelled: str = (name.decode("latin-1") if isinstance(name, bytes) else name).lower()
+                    position = self._index.get(folded(spelled))
+                    if position is None:
+                        continue
+                    if spelled != self.names[position]:
+                        raise HeaderAmbiguous(
+                            f"the request has a header {quoted(spelled)}, another spelling of {self.names[position]}: "
+                            "the proxy does not send it, so a client did; drop such names at the proxy"
+                        )
+                if values[position] is not None:
+                    raise HeaderAmbiguous(f"the header {self.names[position]} came more than once")
+                text = value.decode("latin-1") if isinstance(value, bytes) else value
+                if not isinstance(text, str):
+                    raise TypeError(f"the value of {self.names[position]} is {type(value).__name__}")
+                values[position] = text
+        except (TypeError, ValueError, AttributeError) as error:
+            raise HeaderMalformed(
+                f"headers must be a mapping or (name, value) pairs of str or bytes: {quoted(error)}"
+            ) from error
+        return tuple(values)
