@@ -1,0 +1,107 @@
+"""Distinguished names as text: ours (RFC 4514), and OpenSSL's (RFC 2253) that nginx sends beside the certificate.
+
+The facts: both write the last RDN first. RFC 4514 leaves UTF-8 as it is and knows nine attribute types by name; nginx
+calls X509_NAME_print_ex with XN_FLAG_RFC2253, which escapes every byte above ASCII as a backslash and two digits,
+names the types by OpenSSL's short names, and dumps the value of a type that it does not know as '#' and DER. Two
+texts may therefore differ and mean one name, and so names are compared by their attributes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from cryptography import x509
+
+from .der import element
+
+__all__ = ["is_openssl_text_of", "rfc4514"]
+
+# OpenSSL's short names (crypto/objects/objects.txt) of the attribute types that names are made of.
+_SHORT_NAMES = {
+    "2.5.4": "CN=3 SN=4 serialNumber=5 C=6 L=7 ST=8 street=9 O=10 OU=11 title=12 description=13 businessCategory=15 "
+    "postalAddress=16 postalCode=17 postOfficeBox=18 physicalDeliveryOfficeName=19 telephoneNumber=20 name=41 GN=42 "
+    "initials=43 generationQualifier=44 x500UniqueIdentifier=45 dnQualifier=46 distinguishedName=49 houseIdentifier=51 "
+    "dmdName=54 pseudonym=65 role=72 organizationIdentifier=97 c3=98 n3=99 dnsName=100",
+    "0.9.2342.19200300.100.1": "UID=1 mail=3 info=4 roomNumber=6 userClass=8 host=9 manager=10 documentIdentifier=11 "
+    "homeTelephoneNumber=20 secretary=21 DC=25 personalTitle=40 mobileTelephoneNumber=41 pagerTelephoneNumber=42 "
+    "friendlyCountryName=43 uid=44 organizationalStatus=45 buildingName=48",
+    "1.2.840.113549.1.9": "emailAddress=1 unstructuredName=2 challengePassword=7 unstructuredAddress=8 friendlyName=20",
+    "1.3.6.1.4.1.311.60.2.1": "jurisdictionL=1 jurisdictionST=2 jurisdictionC=3",
+}
+_OIDS = {
+    short: f"{arc}.{number}"
+    for arc, members in _SHORT_NAMES.items()
+    for short, number in (member.split("=") for member in members.split())
+}
+_NAME_OVERRIDES = {
+    x509.ObjectIdentifier(oid): short
+    for short, oid in _OIDS.items()
+    if short != "street"  # STREET in RFC 4514
+}
+
+# An attribute: a type, then a value in which a backslash escapes one character or two hexadecimal digits. A value may
+# end in a lone backslash: the escaped space behind it is lost to whoever trims header values.
+_ATTRIBUTE = re.compile(r"([A-Za-z0-9.-]+)=((?:[^\\,+]|\\[0-9A-Fa-f]{2}|\\.)*+\\?)([,+]|\Z)", re.DOTALL)
+_ESCAPE = re.compile(rb"\\([0-9A-Fa-f]{2}|.|\Z)", re.DOTALL)
+_STRING_TAGS = {0x0C: "utf-8", 0x13: "ascii", 0x14: "latin-1", 0x16: "ascii", 0x1E: "utf-16-be", 0x1C: "utf-32-be"}
+
+_Rdn = frozenset[tuple[str, bytes]]
+
+
+def rfc4514(name: x509.Name) -> str:
+    """Return a name as RFC 4514 text, the last RDN first, attribute types by the names that OpenSSL gives them."""
+    return name.rfc4514_string(_NAME_OVERRIDES)
+
+
+def is_openssl_text_of(name: x509.Name, text: str) -> bool:
+    """Say whether `text` is what OpenSSL prints for `name` with XN_FLAG_RFC2253. What cannot be read is not."""
+    if text == rfc4514(name):
+        return True
+    try:
+        return list(_read(text)) == [
+            frozenset((attribute.oid.dotted_string, _bytes(attribute.value)) for attribute in rdn)
+            for rdn in reversed(name.rdns)
+        ]
+    except ValueError:
+        return False
+
+
+def _bytes(value: str | bytes) -> bytes:
+    return value if isinstance(value, bytes) else value.encode()
+
+
+def _read(text: str) -> Iterator[_Rdn]:
+    rdn: set[tuple[str, bytes]] = set()
+    position, separator = 0, ","
+    while separator:
+        attribute = _ATTRIBUTE.match(text, position)
+        if attribute is None:
+            raise ValueError("not a name in RFC 2253 form")
+        if separator == "," and rdn:
+            yield frozenset(rdn)
+            rdn = set()
+        oid = _OIDS.get(attribute[1], attribute[1])
+        rdn.add((oid, _value(attribute[2])))
+        position, separator = attribute.end(), attribute[3]
+    yield frozenset(rdn)
+
+
+def _value(text: str) -> bytes:
+    if text.startswith("#"):
+        return _der_value(bytes.fromhex(text[1:]))
+    return _ESCAPE.sub(_unescaped, text.encode("latin-1"))
+
+
+def _unescaped(escape: re.Match[bytes]) -> bytes:
+    escaped = escape[1]
+    return bytes.fromhex(escaped.decode()) if len(escaped) == 2 else escaped or b" "
+
+
+def _der_value(der: bytes) -> bytes:
+    tag, start, end = element(der)
+    if end != len(der):
+        raise ValueError("bytes behind the value")
+    charset = _STRING_TAGS.get(tag)
+    # A BIT STRING starts with the number of its unused bits, which cryptography leaves out.
+    return der[start:].decode(charset).encode() if charset else der[start + (tag == 0x03) :]
