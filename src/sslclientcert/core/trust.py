@@ -1,0 +1,374 @@
+"""The trust store: the only place that raises trust. A presented chain goes in, an identity comes out, or an error.
+
+What is trusted is a snapshot (`_Trust`): anchors, intermediates, CRLs and the policy, loaded together and never
+changed. A reload makes a new snapshot and swaps it in one assignment; no lock is held while verifying, and whoever
+keeps a result keeps the snapshot that it came from, to know when it is void.
+
+Path building and signatures are cryptography's (`cryptography.x509.verification`). Here is no cryptography.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import os
+import threading
+import time
+import weakref
+from collections.abc import Iterable
+from typing import NamedTuple, TypeAlias
+
+from cryptography import x509
+from cryptography.x509.verification import Store, VerificationError
+
+from .bundle import anchors_of, parse_certificates, parse_crls
+from .diagnosis import why_untrusted
+from .errors import CertificateUntrusted, ClientCertError
+from .identity import ClientIdentity, _identity_of
+from .policy import (
+    PROFILES,
+    needs_single_link,
+    path_builder,
+    require_client_leaf,
+    require_constrained_subjects,
+    require_single_link,
+)
+from .presented import PresentedChain
+from .revocation import RevocationLists
+
+__all__ = ["DEFAULT_MAX_DEPTH", "TrustStore"]
+
+_log = logging.getLogger("sslclientcert")
+
+StrPath: TypeAlias = "str | os.PathLike[str]"
+
+DEFAULT_MAX_DEPTH = 3
+"""The most intermediates of a path. nginx's ssl_verify_depth is 1 by default; three-tier PKIs have two."""
+
+_UTC = dt.UTC
+
+
+class _Options(NamedTuple):
+    profile: str
+    max_depth: int
+    revocation: str | None
+
+
+class _Verified(NamedTuple):
+    identity: ClientIdentity
+    until: dt.datetime
+
+
+class _Trust:
+    """One consistent state of a trust store. Immutable once made."""
+
+    def __init__(
+        self,
+        certificates: Iterable[x509.Certificate],
+        crls: Iterable[x509.CertificateRevocationList],
+        options: _Options,
+        source: str,
+        crl_source: str,
+    ) -> None:
+        bundle = tuple(dict.fromkeys(certificates))
+        if not bundle:
+            raise ValueError("a trust store needs at least one CA certificate")
+        if options.profile not in PROFILES:
+            raise ValueError(f"profile must be one of {', '.join(PROFILES)}, not {options.profile!r}")
+        if not 0 <= options.max_depth <= 10:
+            raise ValueError(f"max_depth must be from 0 to 10, not {options.max_depth}")
+        lists = tuple(crls)
+        self.source = source
+        self.private_pki = options.profile == "private-pki"
+        self.max_depth = options.max_depth
+        self.anchors = anchors_of(bundle)
+        if not self.anchors:
+            raise ValueError(f"{source}: every certificate is issued by another one of it, in a circle; add a root")
+        self.intermediates = [certificate for certificate in bundle if certificate not in self.anchors]
+        self.by_subject: dict[x509.Name, list[x509.Certificate]] = {}
+        for certificate in bundle:
+            self.by_subject.setdefault(certificate.subject, []).append(certificate)
+        self._builder = path_builder(options.profile, Store(list(self.anchors)), options.max_depth)
+        self._revocation = RevocationLists(lists, options.revocation or ("require" if lists else "off"), crl_source)
+
+    def verify(self, presented: PresentedChain, at: dt.datetime) -> _Verified:
+        """Verify, and say until when the answer holds. The one place where an identity is made."""
+        if self.private_pki:
+            require_client_leaf(presented.leaf, at)
+        chain = self._path(presented, at)
+        if self.private_pki:
+            require_constrained_subjects(chain)
+        listed_until = self._revocation.require_unrevoked(chain, at)
+        until = min(certificate.not_valid_after_utc for certificate in chain)
+        return _Verified(_identity_of(chain), min(until, listed_until or until))
+
+    def _path(self, presented: PresentedChain, at: dt.datetime) -> tuple[x509.Certificate, ...]:
+        """Return a valid path from the leaf to an anchor."""
+        leaf = presented.leaf
+        if self.private_pki and leaf in self.anchors:
+            return (leaf,)  # pinned: trusted as itself
+        if self.private_pki and needs_single_link(leaf):
+            return self._single_link(leaf, at)
+        try:
+            verifier = self._builder.time(at).build_client_verifier()
+            return tuple(verifier.verify(leaf, [*self.intermediates, *presented.intermediates]).chain)
+        except (VerificationError, ValueError) as error:
+            raise self._why(presented, at, str(error)) from error
+
+    def _single_link(self, leaf: x509.Certificate, at: dt.datetime) -> tuple[x509.Certificate, ...]:
+        refusal: ClientCertError | None = None
+        for anchor in self.by_subject.get(leaf.issuer, ()):
+            if anchor not in self.anchors:
+                continue
+            try:
+                require_single_link(leaf, anchor, at)
+            except ClientCertError as error:
+                # Of several CAs of one name, the one that did sign has the better reason.
+                refusal = error if refusal is None or isinstance(refusal, CertificateUntrusted) else refusal
+            else:
+                return (leaf, anchor)
+        if refusal is not None:
+            raise refusal
+        said = (
+            "an X.509 v1 leaf, and one signed with Ed25519 or Ed448, must be issued directly by an anchor of the bundle"
+        )
+        raise self._why(PresentedChain(leaf), at, said)
+
+    def _why(self, presented: PresentedChain, at: dt.datetime, verifier_said: str) -> ClientCertError:
+        return why_untrusted(
+            presented.leaf,
+            anchors=self.anchors,
+            by_subject=self.by_subject,
+            forwarded=presented.intermediates,
+            at=at,
+            max_depth=self.max_depth,
+            source=self.source,
+            verifier_said=verifier_said.removeprefix("validation failed: ").removeprefix("candidates exhausted: "),
+        )
+
+
+class TrustStore:
+    """The CAs whose client certificates are accepted, their CRLs, and the policy by which they are used.
+
+    Not verified by it: that the client holds the certificate's key. Only the proxy saw the handshake.
+
+    A store made from files re-reads them when they change. It is safe to share between threads, and to fork.
+
+    Parameters:
+        certificates: the CA bundle. Anchors are those that are self-signed or whose issuer is not in the bundle; the
+            others are intermediates and hold only through their issuers. A leaf in it is trusted as itself.
+        crls: certificate revocation lists of these CAs.
+        profile: `"private-pki"`, or `"web-pki"` for cryptography's defaults untouched.
+        max_depth: the most intermediates between leaf and anchor, as nginx's `ssl_verify_depth` counts.
+        revocation: `"require"` (a certificate without a current CRL is refused), `"if-available"`, or `"off"`; by
+            default `"require"` if there are CRLs, else `"off"`.
+
+    Raises:
+        ValueError: no certificate, no anchor, a CRL of a kind that is not processed, or an option out of its range.
+
+    Source: RFC 5280 section 6; nginx `ssl_client_certificate`, `ssl_crl`, `ssl_verify_depth`.
+    """
+
+    def __init__(
+        self,
+        certificates: Iterable[x509.Certificate],
+        *,
+        crls: Iterable[x509.CertificateRevocationList] = (),
+        profile: str = "private-pki",
+        max_depth: int = DEFAULT_MAX_DEPTH,
+        revocation: str | None = None,
+    ) -> None:
+        self._options = _Options(profile, max_depth, revocation)
+        self._files: _Files | None = None
+        self._trust = _Trust(certificates, crls, self._options, "the trust store", "the trust store")
+
+    @classmethod
+    def from_pem(
+        cls,
+        data: str | bytes,
+        crl: str | bytes | None = None,
+        *,
+        profile: str = "private-pki",
+        max_depth: int = DEFAULT_MAX_DEPTH,
+        revocation: str | None = None,
+    ) -> TrustStore:
+        """Make a store from the content of a CA bundle, and of a CRL file.
+
+        Parameters:
+            data: certificates, PEM (one or several, text around them is ignored) or DER.
+            crl: CRLs, PEM (one or several) or DER.
+            profile, max_depth, revocation: see the class.
+
+        Raises:
+            ValueError: see the class; or the content is not what it should be (the message says what was found).
+        """
+        return cls(
+            parse_certificates(_content(data), "the CA bundle"),
+            crls=() if crl is None else parse_crls(_content(crl), "the CRL"),
+            profile=profile,
+            max_depth=max_depth,
+            revocation=revocation,
+        )
+
+    @classmethod
+    def from_file(
+        cls,
+        ca: StrPath,
+        crl: StrPath | None = None,
+        *,
+        profile: str = "private-pki",
+        max_depth: int = DEFAULT_MAX_DEPTH,
+        revocation: str | None = None,
+        reload_interval: float = 5.0,
+    ) -> TrustStore:
+        """Make a store from files, which it re-reads when they change (as Kubernetes does with a mounted secret).
+
+        Parameters:
+            ca: path of the CA bundle, such as the `ca.crt` that the proxy uses; PEM or DER.
+            crl: path of the CRLs, PEM or DER.
+            profile, max_depth, revocation: see the class.
+            reload_interval: the longest time, in seconds, for which a change of the files may go unseen. There is no
+                thread; a verification looks at the files' `stat` when that time has passed.
+
+        Raises:
+            OSError: a file cannot be read.
+            ValueError: see `from_pem`; the message names the file.
+        """
+        if reload_interval < 0:
+            raise ValueError(f"reload_interval is in seconds and not negative, not {reload_interval}")
+        store = cls.__new__(cls)
+        store._options = _Options(profile, max_depth, revocation)
+        store._files = _Files(os.fspath(ca), None if crl is None else os.fspath(crl), reload_interval)
+        store._trust = store._files.load(store._options)
+        return store
+
+    def verify(self, presented: PresentedChain, *, at: dt.datetime | None = None) -> ClientIdentity:
+        """Verify a presented chain.
+
+        Verified: a path of valid signatures from the leaf to an anchor, the validity of every certificate on it, what
+        each may be used for, and revocation where CRLs are configured. Not verified: possession of the key.
+
+        Parameters:
+            presented: what the proxy forwarded.
+            at: the time of validation, aware; now, if not given. For tests and forensics.
+
+        Raises:
+            ClientCertError: `certificate_untrusted`, `certificate_expired`, `certificate_not_yet_valid`,
+                `certificate_unsuitable`, `certificate_revoked`, `revocation_unknown`, `trust_store_unavailable`. The
+                detail names the certificate, the rule and the remedy.
+            ValueError: `at` has no time zone.
+        """
+        if at is None:
+            at = dt.datetime.now(_UTC)
+        elif at.utcoffset() is None:
+            raise ValueError("at needs a time zone, such as datetime.now(timezone.utc)")
+        return self._current().verify(presented, at.astimezone(_UTC)).identity
+
+    def reload(self) -> None:
+        """Read the files again now, changed or not. A store that was not made from files has nothing to do.
+
+        Raises:
+            OSError: a file cannot be read. The store keeps what it has.
+            ValueError: the content is not what it should be. The store keeps what it has.
+        """
+        if self._files is not None:
+            with self._files.lock:
+                self._trust = self._files.load(self._options)
+
+    def _current(self) -> _Trust:
+        """Return the snapshot to use now, after a look at the files if one is due."""
+        files = self._files
+        if files is not None and time.monotonic() >= files.next_look and files.lock.acquire(blocking=False):
+            try:
+                self._trust = files.look(self._options) or self._trust
+            finally:
+                files.lock.release()
+        return self._trust
+
+    def __repr__(self) -> str:
+        trust = self._trust
+        return f"<TrustStore of {trust.source}: {len(trust.anchors)} anchors, {len(trust.intermediates)} intermediates>"
+
+
+def _content(data: str | bytes) -> bytes:
+    return data.encode() if isinstance(data, str) else data
+
+
+_Stat: TypeAlias = "tuple[int, ...]"
+
+
+class _Files:
+    """Where a store comes from, and what is known of the files there."""
+
+    def __init__(self, ca: str, crl: str | None, interval: float) -> None:
+        self.ca = ca
+        self.crl = crl
+        self.interval = interval
+        self.next_look = 0.0
+        self.lock = threading.Lock()
+        self._seen: tuple[_Stat, ...] | None = None
+        self._failed: tuple[_Stat, ...] | None = None
+        self._complaint = ""
+        _all_files.add(self)
+
+    def look(self, options: _Options) -> _Trust | None:
+        """Return new trust if the files changed and load; None if they did not, or do not. Called under the lock."""
+        self.next_look = time.monotonic() + self.interval
+        try:
+            stats = self._stats()
+            if stats in (self._seen, self._failed):
+                return None
+            self._failed = stats  # until it has loaded
+            trust = self.load(options)
+        except (OSError, ValueError) as error:
+            if str(error) != self._complaint:
+                self._complaint = str(error)
+                _log.error(
+                    "the trust store stays as it was, its changed files do not load: %s",
+                    error,
+                    extra={"code": "trust_store_unavailable"},
+                )
+            return None
+        self._complaint = ""
+        _log.info("the trust store was reloaded from %s", trust.source)
+        return trust
+
+    def load(self, options: _Options) -> _Trust:
+        """Read bundle and CRLs as one consistent pair: no file changed between the first and the last look."""
+        self.next_look = time.monotonic() + self.interval
+        for _ in range(3):
+            stats = self._stats()
+            bundle = _read(self.ca)
+            lists = None if self.crl is None else _read(self.crl)
+            if stats == self._stats():
+                break
+        else:
+            raise OSError(f"{self.ca} keeps changing while it is read")
+        certificates = parse_certificates(bundle, self.ca)
+        crls = () if self.crl is None or lists is None else parse_crls(lists, self.crl)
+        trust = _Trust(certificates, crls, options, self.ca, self.crl or self.ca)
+        self._seen, self._failed = stats, None
+        return trust
+
+    def _stats(self) -> tuple[_Stat, ...]:
+        # Through the symlinks: Kubernetes swaps ..data, which shows as another inode.
+        found = [os.stat(path) for path in (self.ca, self.crl) if path is not None]
+        return tuple((one.st_dev, one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns) for one in found)
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
+# A lock that another thread held at the fork would stay held in the child for ever, and nothing would be reloaded.
+_all_files: weakref.WeakSet[_Files] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for files in _all_files:
+        files.lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
