@@ -1,0 +1,392 @@
+"""The whole pipeline in one readable function: headers and peer address in, a verified identity out, or None, or an
+error. Everything that a framework adapter needs to know of the library is here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime as dt
+import hmac
+import logging
+import os
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+from .cache import Cache
+from .errors import (
+    CertificateUntrusted,
+    ClientCertError,
+    ForwardingInconsistent,
+    HeaderMalformed,
+    HeaderTooLarge,
+    NotAuthorized,
+    ProxyUntrusted,
+    quoted,
+)
+from .headers import HeaderReader, HeaderValues, RequestHeaders
+from .identity import ClientIdentity
+from .names import is_openssl_text_of, rfc4514
+from .peers import TrustedProxies
+from .presented import PresentedChain, presented_by
+from .proxies import Proxy, proxy_named
+from .trust import DEFAULT_MAX_DEPTH, StrPath, TrustStore
+
+__all__ = ["DEFAULT_MAX_HEADER_BYTES", "ClientCertAuthenticator", "Decision"]
+
+_log = logging.getLogger("sslclientcert")
+
+DEFAULT_MAX_HEADER_BYTES = 65536
+"""Larger than any header that gunicorn (8190), Envoy (60 KB) or hypercorn (64 KB) let through by default; a leaf with a
+post-quantum key is 11 KB, a chain of four RSA certificates 8 KB."""
+
+_CACHE_ENTRIES = 4096
+_CACHE_BYTES = 16 * 1024 * 1024
+_ENTRY_OVERHEAD = 3072  # the identity, its certificates and their place in the dictionaries
+
+Rule: TypeAlias = "Callable[[ClientIdentity], object]"
+
+
+class Decision(NamedTuple):
+    """What an authenticator decided on one request; what an audit hook is called with.
+
+    Attributes:
+        identity: who was let in, or None.
+        error: why nobody was, or None.
+        peer: the address of the other end of the connection, as the server told it.
+    """
+
+    identity: ClientIdentity | None
+    error: ClientCertError | None
+    peer: str | None
+
+
+class _Remembered(NamedTuple):
+    identity: ClientIdentity
+    until: float
+    trust: object  # the snapshot that said so; a reload makes another
+
+
+class ClientCertAuthenticator:
+    """Turns the headers of a request, and the address they came from, into a verified client identity.
+
+    Not verified, since it cannot be from here: that the client holds the private key of its certificate, and that
+    nobody but the proxy can reach the application. Certificates are public. The proxy must set the header on every
+    request, and `trusted_proxies` must name the proxy and nobody else.
+
+    Safe to share between threads and to fork. Make one for the process, when the application starts.
+
+    Parameters:
+        trust: the CA bundle: the path of a file (re-read when it changes), or a TrustStore.
+        crl: path of a CRL file, when `trust` is a path.
+        proxy: a row of `PROXIES` by name, or a row.
+        header: another name for the row's certificate header.
+        trusted_proxies: the peers that may send these headers: addresses, networks, `"loopback"`, `"unix"`, or `"*"`
+            for any peer, on purpose. A list, or a string with commas.
+        authorize: a rule that every identity must pass: called with it, must return exactly True. See `rules`.
+        require_proxy_success: refuse unless the proxy's own verdict came along exactly once and says success.
+        shared_secret: name and value of a header that the proxy must send along, compared in constant time.
+        max_header_bytes: the most that all headers of the row together may hold, in characters.
+        max_depth: the most intermediates, when `trust` is a path. See `TrustStore`.
+        reload_interval: in seconds, when `trust` is a path. See `TrustStore.from_file`.
+        audit: called with a `Decision` for every identity and every refusal, in the request's thread; not for anonymous
+            requests. Refusals are also logged to the logger `sslclientcert`, with `code`, `peer` and `detail` as extra.
+        cache_entries: how many verified results to keep; 0 for none.
+
+    Raises:
+        ValueError: an option is out of its range or contradicts another, or a file's content is not what it should be.
+        OSError: a file cannot be read.
+    """
+
+    def __init__(
+        self,
+        trust: StrPath | TrustStore,
+        *,
+        crl: StrPath | None = None,
+        proxy: str | Proxy = "nginx-ingress",
+        header: str | None = None,
+        trusted_proxies: str | Iterable[str] = ("loopback", "unix"),
+        authorize: Rule | None = None,
+        require_proxy_success: bool = False,
+        shared_secret: tuple[str, str] | None = None,
+        max_header_bytes: int = DEFAULT_MAX_HEADER_BYTES,
+        max_depth: int = DEFAULT_MAX_DEPTH,
+        reload_interval: float = 5.0,
+        cache_entries: int = _CACHE_ENTRIES,
+        audit: Callable[[Decision], None] | None = None,
+    ) -> None:
+        row = proxy_named(proxy)
+        self.proxy = row if header is None else dataclasses.replace(row, certificate_header=header)
+        if require_proxy_success and self.proxy.verdict_header is None:
+            raise ValueError(
+                f"require_proxy_success: the proxy {row.name!r} has no verdict header; name the one that your proxy "
+                "sends with dataclasses.replace(PROXIES[...], verdict_header=...)"
+            )
+        if authorize is not None and not callable(authorize):
+            raise ValueError(f"authorize must be a rule, called with the identity, not {authorize!r}")
+        if max_header_bytes < 1 or cache_entries < 0:
+            raise ValueError("max_header_bytes must be positive and cache_entries not negative")
+        if isinstance(trust, TrustStore):
+            if crl is not None:
+                raise ValueError("crl goes with a path; a TrustStore has its own")
+            self._store = trust
+        else:
+            self._store = TrustStore.from_file(trust, crl, max_depth=max_depth, reload_interval=reload_interval)
+        if shared_secret is not None and not all(shared_secret):
+            raise ValueError("shared_secret needs the name of a header and a value that is not empty")
+        self._authorize = authorize
+        self._audit = audit
+        self._require_proxy_success = require_proxy_success
+        self._max_header_bytes = max_header_bytes
+        self._peers = TrustedProxies(trusted_proxies)
+        self._secret = None if shared_secret is None else shared_secret[1].encode()
+        names = [*self.proxy.headers, None if shared_secret is None else shared_secret[0]]
+        self._reader = HeaderReader([name for name in names if name is not None])
+        self._places = tuple(None if name is None else self._reader.names.index(name.lower()) for name in names)
+        self._verdict_grammar = re.compile(self.proxy.verdict_grammar)
+        self._cache: Cache[_Remembered] = Cache(cache_entries, _CACHE_BYTES)
+
+    @classmethod
+    def from_env(
+        cls, prefix: str = "SSLCLIENTCERT_", environ: Mapping[str, str] | None = None
+    ) -> ClientCertAuthenticator:
+        """Make an authenticator from environment variables.
+
+        Parameters:
+            prefix: what the variables' names start with. `CA` is required; `CRL`, `PROXY`, `HEADER`,
+                `TRUSTED_PROXIES` (with commas), `REQUIRE_PROXY_SUCCESS`, `SHARED_SECRET` (`header: value`),
+                `MAX_HEADER_BYTES`, `MAX_DEPTH`, `RELOAD_INTERVAL` (seconds) and `CACHE_ENTRIES` are as in the class.
+            environ: where to look; `os.environ` if not given.
+
+        Raises:
+            ValueError: `CA` is missing, a variable with the prefix is not an option (a typing error would otherwise
+                loosen the configuration in silence), or a value is out of its range.
+            OSError: a file cannot be read.
+        """
+        values = {
+            name.removeprefix(prefix).lower(): value
+            for name, value in (os.environ if environ is None else environ).items()
+            if name.startswith(prefix)
+        }
+        unknown = sorted(values.keys() - {"ca"} - _FROM_TEXT.keys())
+        if unknown:
+            known = ", ".join(prefix + name.upper() for name in ("ca", *_FROM_TEXT))
+            raise ValueError(f"{prefix}{unknown[0].upper()} is not an option; there are {known}")
+        if not values.get("ca"):
+            raise ValueError(f"{prefix}CA is not set; it is the path of the CA bundle, such as /etc/client-ca/ca.crt")
+        options: dict[str, Any] = {}
+        for name, text in values.items():
+            if name != "ca" and text:
+                try:
+                    options[name] = _FROM_TEXT[name](text)
+                except ValueError as error:
+                    raise ValueError(f"{prefix}{name.upper()}={text!r}: {error}") from error
+        return cls(values["ca"], **options)
+
+    @property
+    def guarded_headers(self) -> frozenset[str]:
+        """The names of the headers that it reads, lower case and with hyphens.
+
+        Adapters remove these, in every spelling that folds to them, from what the application sees.
+        """
+        return self._reader.folded_names
+
+    @property
+    def guarded_environ(self) -> frozenset[str]:
+        """The same names as keys of a WSGI environ."""
+        return frozenset(self._reader.environ_keys)
+
+    def authenticate(self, headers: RequestHeaders, *, peer: str | None = None) -> ClientIdentity | None:
+        """Return the verified identity of who sent a request, or None if no certificate was presented.
+
+        Parameters:
+            headers: a mapping, or (name, value) pairs, of str or latin-1 bytes; all headers of the request, with
+                duplicates if there were any.
+            peer: the address of the other end of the connection, as the server tells it; None for a unix socket.
+
+        Raises:
+            ClientCertError: everything else. No other exception comes out, whatever the headers are.
+        """
+        return self._judge(self._reader.read, headers, peer)
+
+    def authenticate_environ(self, environ: Mapping[str, Any]) -> ClientIdentity | None:
+        """The same for the environ of a WSGI request.
+
+        Not seen from here: which of two spellings a header had, and, with some servers, that it came twice.
+        """
+        return self._judge(self._reader.read_environ, environ, environ.get("REMOTE_ADDR"))
+
+    def authenticate_scope(self, scope: Mapping[str, Any]) -> ClientIdentity | None:
+        """The same for the scope of an ASGI request."""
+        client = scope.get("client")
+        return self._judge(self._reader.read, scope.get("headers", ()), client[0] if client else None)
+
+    def _judge(self, read: Callable[[Any], HeaderValues], request: Any, peer: str | None) -> ClientIdentity | None:
+        try:
+            identity = self._decide(read(request), peer)
+        except ClientCertError as error:
+            _log.warning(
+                "refused a client certificate: %s",
+                error,
+                extra={"code": error.code, "peer": peer, "detail": error.detail},
+            )
+            if self._audit is not None:
+                self._audit(Decision(None, error, peer))
+            raise
+        if identity is not None and self._audit is not None:
+            self._audit(Decision(identity, None, peer))
+        return identity
+
+    def _decide(self, values: HeaderValues, peer: str | None) -> ClientIdentity | None:
+        # Nothing of what the row reads is there: a health probe, a request past the proxy. Anonymous, whoever it is.
+        if not any(values):
+            return None
+        self._peers.require(peer)
+        if self._secret is not None:
+            self._require_secret(values)
+        size = 0
+        for value in values:
+            if value:
+                size += len(value)
+        if size > self._max_header_bytes:
+            raise HeaderTooLarge(
+                f"the headers that {self.proxy.name} sends hold {size} characters here, and max_header_bytes is "
+                f"{self._max_header_bytes}"
+            )
+
+        trust = self._store._current()
+        now = time.time()
+        remembered = self._cache.get(values)
+        if remembered is not None and remembered.trust is trust and now < remembered.until:
+            identity = remembered.identity
+        else:
+            presented = self._present(values)
+            if presented is None:
+                return None
+            identity, until = trust.verify(presented, dt.datetime.fromtimestamp(now, dt.UTC))
+            self._cache.put(values, _Remembered(identity, until.timestamp(), trust), size + _ENTRY_OVERHEAD)
+
+        if self._authorize is not None:
+            self._require_authorized(identity, self._authorize)
+        return identity
+
+    def _require_authorized(self, identity: ClientIdentity, rule: Rule) -> None:
+        try:
+            answer = rule(identity)
+        except Exception as error:
+            _log.exception("the rule %r failed on %s, so it refuses", rule, quoted(identity.subject))
+            raise NotAuthorized(f"the rule {rule!r} failed on {quoted(identity.subject)}: {quoted(error)}") from error
+        # Exactly True: a coroutine that nobody awaited, or the string "no", is true enough for an if.
+        if answer is not True:
+            raise NotAuthorized(f"{quoted(identity.subject)} does not pass the rule {rule!r}")
+
+    def _require_secret(self, values: HeaderValues) -> None:
+        place = self._places[-1]
+        sent = None if place is None else values[place]
+        # compare_digest wants ASCII text or bytes; a header's text is latin-1, a broken one is no match.
+        if (
+            self._secret is None
+            or sent is None
+            or not hmac.compare_digest(sent.encode("utf-8", "replace"), self._secret)
+        ):
+            raise ProxyUntrusted(
+                "the request has certificate headers and not the shared secret that the proxy adds to them: either it "
+                "came past the proxy, or proxy and application do not have the same secret"
+            )
+
+    def _present(self, values: HeaderValues) -> PresentedChain | None:
+        """Decode what the proxy forwarded, and hold it against what else the proxy says. None: no certificate."""
+        row = self.proxy
+        certificate, chain, verdict, presence, subject, issuer, _ = (
+            None if place is None else values[place] for place in self._places
+        )
+        if verdict is not None and not self._verdict_grammar.fullmatch(verdict):
+            raise HeaderMalformed(f"{row.verdict_header} is not what {row.name} sends: {quoted(verdict)}")
+        presented = presented_by(row, certificate, chain)
+
+        if presented is None:
+            if presence is not None and presence == row.presence_yes:
+                raise ForwardingInconsistent(
+                    f"{row.presence_header} says there was a certificate, and {row.certificate_header} holds none: "
+                    "it was too large for the proxy, or the proxy is not configured to forward it"
+                )
+            if presence is None and verdict and verdict not in row.verdict_none:
+                raise ForwardingInconsistent(
+                    f"{row.verdict_header} says {quoted(verdict)}, so there was a certificate, but "
+                    f"{row.certificate_header} is not there: have the proxy forward it (ingress-nginx: the annotation "
+                    'nginx.ingress.kubernetes.io/auth-tls-pass-certificate-to-upstream: "true")'
+                )
+            if subject or issuer:
+                raise ForwardingInconsistent(
+                    f"the proxy names a certificate ({quoted(subject or issuer)}), but {row.certificate_header} is not "
+                    "there: have the proxy forward it (ingress-nginx: the annotation "
+                    'nginx.ingress.kubernetes.io/auth-tls-pass-certificate-to-upstream: "true")'
+                )
+            return None
+
+        if (presence and presence != row.presence_yes) or verdict in row.verdict_none:
+            raise ForwardingInconsistent(
+                f"{row.certificate_header} holds a certificate, and "
+                f"{row.presence_header if presence else row.verdict_header} says that the client presented none: "
+                "the header is forged, and the proxy lets it pass. Have the proxy set it on every request"
+            )
+        for name, text, shown in (
+            (row.subject_header, subject, presented.leaf.subject),
+            (row.issuer_header, issuer, presented.leaf.issuer),
+        ):
+            if text and not is_openssl_text_of(shown, text):
+                raise ForwardingInconsistent(
+                    f"{name} is {quoted(text)}, and the certificate in {row.certificate_header} has "
+                    f"{quoted(rfc4514(shown))}: they are of two certificates. One may be forged beside the client's "
+                    "own genuine verdict; have the proxy set the header (ingress-nginx: the annotation "
+                    'auth-tls-pass-certificate-to-upstream: "true")'
+                )
+        if self._require_proxy_success and verdict != row.verdict_success:
+            if verdict is None:
+                raise ForwardingInconsistent(f"require_proxy_success is set, and {row.verdict_header} is not there")
+            raise CertificateUntrusted(f"require_proxy_success is set, and {row.verdict_header} says {quoted(verdict)}")
+        return presented
+
+    @contextlib.contextmanager
+    def _overridden(self, store: TrustStore) -> Iterator[None]:
+        """For `sslclientcert.testing`: trust another store and let any peer through, then put everything back."""
+        before = self._store, self._peers, self._secret
+        self._store, self._peers, self._secret = store, TrustedProxies("*"), None
+        self._cache.clear()
+        try:
+            yield
+        finally:
+            self._store, self._peers, self._secret = before
+            self._cache.clear()
+
+
+def _flag(text: str) -> bool:
+    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    try:
+        return words[text.strip().lower()]
+    except KeyError:
+        raise ValueError("say true or false") from None
+
+
+def _header_and_value(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip() or not value.strip():
+        raise ValueError("say the header's name, a colon, and its value")
+    return name.strip(), value.strip()
+
+
+# The options that can be said as text: the environment's, and those of the frameworks' configuration.
+_FROM_TEXT: Mapping[str, Callable[[str], Any]] = {
+    "crl": str,
+    "proxy": str,
+    "header": str,
+    "trusted_proxies": str,
+    "require_proxy_success": _flag,
+    "shared_secret": _header_and_value,
+    "max_header_bytes": int,
+    "max_depth": int,
+    "reload_interval": float,
+    "cache_entries": int,
+}
