@@ -1,0 +1,192 @@
+"""Authorization rules: predicates over a verified identity, to be combined with `&`, `|` and `~`.
+
+A CA's signature says who somebody is, not that they may come in; with a CA that issues to more than your clients, a
+rule is what keeps the others out. Matches are exact and case-sensitive unless a rule says otherwise. There is no
+matching inside of a distinguished name's text: in `CN=admin\\,O=x` the text lies.
+
+Each rule has a repr that reads like its source; a refusal's detail quotes it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+
+from .core.identity import ClientIdentity
+
+__all__ = [
+    "Rule",
+    "common_name",
+    "dns_name",
+    "email",
+    "fingerprint",
+    "ip_address",
+    "issuer",
+    "organization",
+    "organizational_unit",
+    "predicate",
+    "serial_number",
+    "spiffe_id",
+    "spiffe_trust_domain",
+    "subject",
+    "upn",
+    "uri",
+]
+
+
+class Rule:
+    """A predicate over an identity. Call it with one; it answers True or False.
+
+    Combine rules with `&` (both), `|` (either) and `~` (not). Made by the functions of this module.
+    """
+
+    __slots__ = ("_holds", "_text")
+
+    def __init__(self, holds: Callable[[ClientIdentity], object], text: str) -> None:
+        self._holds = holds
+        self._text = text
+
+    def __call__(self, identity: ClientIdentity) -> bool:
+        """Say whether the rule holds for this identity."""
+        answer = self._holds(identity)
+        if answer is True or answer is False:
+            return answer
+        # Not "so False": under a ~ that would let everybody in.
+        raise TypeError(f"the rule {self!r} answered {type(answer).__name__}, neither True nor False")
+
+    def __and__(self, other: Rule) -> Rule:
+        if not isinstance(other, Rule):
+            return NotImplemented
+        return Rule(lambda identity: self(identity) and other(identity), f"({self!r} & {other!r})")
+
+    def __or__(self, other: Rule) -> Rule:
+        if not isinstance(other, Rule):
+            return NotImplemented
+        return Rule(lambda identity: self(identity) or other(identity), f"({self!r} | {other!r})")
+
+    def __invert__(self) -> Rule:
+        return Rule(lambda identity: not self(identity), f"~{self!r}")
+
+    def __bool__(self) -> bool:
+        raise TypeError("a rule is neither true nor false: combine rules with & | ~, not with and, or, not")
+
+    def __repr__(self) -> str:
+        return self._text
+
+
+def _one_of(name: str, wanted: tuple[str, ...], values: Callable[[ClientIdentity], tuple[str, ...]]) -> Rule:
+    if not wanted or not all(wanted):
+        raise ValueError(f"{name}() needs one or more values, none of them empty")
+    allowed = frozenset(wanted)
+    return Rule(
+        lambda identity: not allowed.isdisjoint(values(identity)),
+        f"{name}({', '.join(ascii(value) for value in wanted)})",
+    )
+
+
+def _optional(value: str | None) -> tuple[str, ...]:
+    return () if value is None else (value,)
+
+
+def common_name(*names: str) -> Rule:
+    """The subject has exactly one common name, and it is one of these."""
+    return _one_of("common_name", names, lambda identity: _optional(identity.common_name))
+
+
+def subject(*names: str) -> Rule:
+    """The whole subject is one of these RFC 4514 texts, as `identity.subject` writes them."""
+    return _one_of("subject", names, lambda identity: (identity.subject,))
+
+
+def issuer(*names: str) -> Rule:
+    """The whole issuer is one of these RFC 4514 texts, as `identity.issuer` writes them."""
+    return _one_of("issuer", names, lambda identity: (identity.issuer,))
+
+
+def organization(*names: str) -> Rule:
+    """The subject has one of these organization names."""
+    return _one_of("organization", names, lambda identity: identity.organizations)
+
+
+def organizational_unit(*names: str) -> Rule:
+    """The subject has one of these organizational unit names."""
+    return _one_of("organizational_unit", names, lambda identity: identity.organizational_units)
+
+
+def email(*addresses: str) -> Rule:
+    """One of these is an e-mail address among the alternative names (not in the subject). Case-sensitive."""
+    return _one_of("email", addresses, lambda identity: identity.sans.emails)
+
+
+def dns_name(*names: str) -> Rule:
+    """One of these is a DNS name among the alternative names. Exact: a wildcard is a name like any other."""
+    return _one_of("dns_name", names, lambda identity: identity.sans.dns_names)
+
+
+def uri(*uris: str) -> Rule:
+    """One of these is a URI among the alternative names."""
+    return _one_of("uri", uris, lambda identity: identity.sans.uris)
+
+
+def spiffe_id(*ids: str) -> Rule:
+    """The certificate is an X.509-SVID with one of these SPIFFE IDs."""
+    return _one_of("spiffe_id", ids, lambda identity: _optional(identity.spiffe_id))
+
+
+def spiffe_trust_domain(*domains: str) -> Rule:
+    """The certificate is an X.509-SVID, and its trust domain is one of these, such as `"example.org"`."""
+    return _one_of(
+        "spiffe_trust_domain",
+        domains,
+        lambda identity: _optional(identity.spiffe_id and identity.spiffe_id.removeprefix("spiffe://").split("/")[0]),
+    )
+
+
+def upn(*names: str) -> Rule:
+    """One of these is a user principal name (Active Directory) among the alternative names. Case-sensitive."""
+    return _one_of("upn", names, lambda identity: identity.sans.upns)
+
+
+def ip_address(*networks: str) -> Rule:
+    """An IP address among the alternative names is one of these, or in one of these networks.
+
+    It is the address that the CA wrote into the certificate, not the one that the request came from.
+    """
+    if not networks:
+        raise ValueError("ip_address() needs one or more addresses or networks")
+    allowed = [ipaddress.ip_network(network) for network in networks]
+    return Rule(
+        lambda identity: any(
+            ipaddress.ip_address(address) in network
+            for address in identity.sans.ip_addresses
+            if "/" not in address
+            for network in allowed
+        ),
+        f"ip_address({', '.join(map(ascii, networks))})",
+    )
+
+
+def fingerprint(*digests: str) -> Rule:
+    """The SHA-256 of the certificate is one of these: hexadecimal of either case, with or without colons."""
+    normal = tuple(digest.replace(":", "").lower() for digest in digests)
+    if not all(len(digest) == 64 and set(digest) <= set("0123456789abcdef") for digest in normal):
+        raise ValueError("fingerprint() takes SHA-256 digests: 64 hexadecimal digits (SHA-1 has 40 and is not enough)")
+    return _one_of("fingerprint", normal, lambda identity: (identity.fingerprint_sha256,))
+
+
+def serial_number(number: int, *, issuer: str) -> Rule:
+    """The serial number is this one, *and* the issuer this one: a number alone identifies nothing.
+
+    Parameters:
+        number: the serial number. From hexadecimal: `int("0A1B", 16)`.
+        issuer: the issuer as RFC 4514 text, as `identity.issuer` writes it.
+    """
+    return Rule(
+        lambda identity: identity.serial_number == number and identity.issuer == issuer,
+        f"serial_number({number}, issuer={issuer!a})",
+    )
+
+
+def predicate(holds: Callable[[ClientIdentity], bool]) -> Rule:
+    """A rule of your own, to combine with the others. It must answer exactly True or False; anything else refuses."""
+    return Rule(holds, f"predicate({getattr(holds, '__qualname__', holds)})")
