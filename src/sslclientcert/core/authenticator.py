@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from .cache import Cache
 from .errors import (
+    CertificateMissing,
     CertificateUntrusted,
     ClientCertError,
     ForwardingInconsistent,
@@ -76,6 +77,9 @@ class ClientCertAuthenticator:
     nobody but the proxy can reach the application. Certificates are public. The proxy must set the header on every
     request, and `trusted_proxies` must name the proxy and nobody else.
 
+    Refusals are logged to the logger `sslclientcert` as warnings (a missing certificate as information, who was let in
+    for debugging only), with `code`, `peer`, `detail`, `subject` and `fingerprint` as extra, quoted and escaped.
+
     Safe to share between threads and to fork. Make one for the process, when the application starts.
 
     Parameters:
@@ -92,7 +96,7 @@ class ClientCertAuthenticator:
         max_depth: the most intermediates, when `trust` is a path. See `TrustStore`.
         reload_interval: in seconds, when `trust` is a path. See `TrustStore.from_file`.
         audit: called with a `Decision` for every identity and every refusal, in the request's thread; not for anonymous
-            requests. Refusals are also logged to the logger `sslclientcert`, with `code`, `peer` and `detail` as extra.
+            requests. What it raises is not caught.
         cache_entries: how many verified results to keep; 0 for none.
 
     Raises:
@@ -198,48 +202,85 @@ class ClientCertAuthenticator:
         """The same names as keys of a WSGI environ."""
         return frozenset(self._reader.environ_keys)
 
-    def authenticate(self, headers: RequestHeaders, *, peer: str | None = None) -> ClientIdentity | None:
+    def authenticate(
+        self,
+        headers: RequestHeaders,
+        *,
+        peer: str | None = None,
+        required: bool = False,
+        at: dt.datetime | None = None,
+    ) -> ClientIdentity | None:
         """Return the verified identity of who sent a request, or None if no certificate was presented.
 
         Parameters:
             headers: a mapping, or (name, value) pairs, of str or latin-1 bytes; all headers of the request, with
                 duplicates if there were any.
             peer: the address of the other end of the connection, as the server tells it; None for a unix socket.
+            required: refuse with `certificate_missing` instead of returning None.
+            at: the time of validation, aware; now, if not given. For tests and forensics; the cache is left alone.
 
         Raises:
             ClientCertError: everything else. No other exception comes out, whatever the headers are.
+            ValueError: `at` has no time zone.
         """
-        return self._judge(self._reader.read, headers, peer)
+        if at is not None and at.utcoffset() is None:
+            raise ValueError("at needs a time zone, such as datetime.now(timezone.utc)")
+        return self._judge(self._reader.read, headers, peer, required, at)
 
-    def authenticate_environ(self, environ: Mapping[str, Any]) -> ClientIdentity | None:
+    def authenticate_environ(self, environ: Mapping[str, Any], *, required: bool = False) -> ClientIdentity | None:
         """The same for the environ of a WSGI request.
 
         Not seen from here: which of two spellings a header had, and, with some servers, that it came twice.
         """
-        return self._judge(self._reader.read_environ, environ, environ.get("REMOTE_ADDR"))
+        return self._judge(self._reader.read_environ, environ, environ.get("REMOTE_ADDR"), required)
 
-    def authenticate_scope(self, scope: Mapping[str, Any]) -> ClientIdentity | None:
+    def authenticate_scope(self, scope: Mapping[str, Any], *, required: bool = False) -> ClientIdentity | None:
         """The same for the scope of an ASGI request."""
         client = scope.get("client")
-        return self._judge(self._reader.read, scope.get("headers", ()), client[0] if client else None)
+        return self._judge(self._reader.read, scope.get("headers", ()), client[0] if client else None, required)
 
-    def _judge(self, read: Callable[[Any], HeaderValues], request: Any, peer: str | None) -> ClientIdentity | None:
+    def _judge(
+        self,
+        read: Callable[[Any], HeaderValues],
+        request: Any,
+        peer: str | None,
+        required: bool,
+        at: dt.datetime | None = None,
+    ) -> ClientIdentity | None:
         try:
-            identity = self._decide(read(request), peer)
+            identity = self._decide(read(request), peer, at)
+            if identity is None and required:
+                raise CertificateMissing("the request has no client certificate, and one is required")
         except ClientCertError as error:
-            _log.warning(
-                "refused a client certificate: %s",
-                error,
-                extra={"code": error.code, "peer": peer, "detail": error.detail},
-            )
-            if self._audit is not None:
-                self._audit(Decision(None, error, peer))
+            self._report(error, peer)
             raise
-        if identity is not None and self._audit is not None:
-            self._audit(Decision(identity, None, peer))
+        if identity is not None:
+            if self._audit is not None:
+                self._audit(Decision(identity, None, peer))
+            if _log.isEnabledFor(logging.DEBUG):
+                _log.debug(
+                    "accepted %s",
+                    quoted(identity.subject),
+                    extra={
+                        "code": "accepted",
+                        "peer": quoted(peer),
+                        "subject": quoted(identity.subject),
+                        "fingerprint": identity.fingerprint_sha256,
+                    },
+                )
         return identity
 
-    def _decide(self, values: HeaderValues, peer: str | None) -> ClientIdentity | None:
+    def _report(self, error: ClientCertError, peer: str | None) -> None:
+        _log.log(
+            logging.INFO if isinstance(error, CertificateMissing) else logging.WARNING,
+            "refused a request: %s",
+            error,
+            extra={"code": error.code, "peer": quoted(peer), "detail": error.detail},
+        )
+        if self._audit is not None:
+            self._audit(Decision(None, error, peer))
+
+    def _decide(self, values: HeaderValues, peer: str | None, at: dt.datetime | None) -> ClientIdentity | None:
         # Nothing of what the row reads is there: a health probe, a request past the proxy. Anonymous, whoever it is.
         if not any(values):
             return None
@@ -258,19 +299,39 @@ class ClientCertAuthenticator:
 
         trust = self._store._current()
         now = time.time()
-        remembered = self._cache.get(values)
+        remembered = self._cache.get(values) if at is None else None
         if remembered is not None and remembered.trust is trust and now < remembered.until:
             identity = remembered.identity
         else:
             presented = self._present(values)
             if presented is None:
                 return None
-            identity, until = trust.verify(presented, dt.datetime.fromtimestamp(now, dt.UTC))
-            self._cache.put(values, _Remembered(identity, until.timestamp(), trust), size + _ENTRY_OVERHEAD)
+            if at is not None:
+                identity = trust.verify(presented, at.astimezone(dt.UTC)).identity
+            else:
+                identity, until = trust.verify(presented, dt.datetime.fromtimestamp(now, dt.UTC))
+                self._cache.put(values, _Remembered(identity, until.timestamp(), trust), size + _ENTRY_OVERHEAD)
 
         if self._authorize is not None:
             self._require_authorized(identity, self._authorize)
         return identity
+
+    def require_rule(self, identity: ClientIdentity, rule: Rule, *, peer: str | None = None) -> None:
+        """Ask a rule about an identity that this authenticator has given: what a route demands beyond `authorize`.
+
+        Parameters:
+            identity: who it is.
+            rule: called with the identity, must return exactly True.
+            peer: as for `authenticate`, for the log and the audit.
+
+        Raises:
+            ClientCertError: `not_authorized`, logged and audited like any refusal.
+        """
+        try:
+            self._require_authorized(identity, rule)
+        except ClientCertError as error:
+            self._report(error, peer)
+            raise
 
     def _require_authorized(self, identity: ClientIdentity, rule: Rule) -> None:
         try:

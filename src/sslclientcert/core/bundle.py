@@ -5,13 +5,17 @@ What is wrong with one is a configuration fault: a ValueError that names the fil
 
 from __future__ import annotations
 
+import enum
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
-__all__ = ["anchors_of", "parse_certificates", "parse_crls"]
+from .names import comparable
+from .policy import names_another
+
+__all__ = ["Signed", "anchors_of", "by_comparable_name", "parse_certificates", "parse_crls", "require_parsed", "signed"]
 
 _BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTALL)
 _CERTIFICATE_LABELS = frozenset({b"CERTIFICATE", b"X509 CERTIFICATE"})
@@ -35,7 +39,25 @@ def _found(data: bytes) -> str:
         return "it is empty"
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "it is UTF-16 text (written by PowerShell?); save it as ASCII"
-    return f"it starts with {data[:24]!r}"
+    if data.lstrip().startswith(b"LS0tLS1C"):  # base64 of "-----B"
+        return "it is base64 of PEM, as a Kubernetes secret shows it; decode it (base64 -d), or mount the secret"
+    if not all(32 <= octet < 127 or octet in b"\t\r\n" for octet in data[:12]):
+        return "it is binary and no DER of that kind (a key, PKCS #7, or PKCS #12?)"  # not quoted: it may be a key
+    return f"it starts with {data[:12].decode()!r}"
+
+
+def require_parsed(certificate: x509.Certificate, source: str) -> None:
+    """cryptography parses lazily; parse all of a CA's certificate when the store is made.
+
+    Raises:
+        ValueError: a part of it does not parse.
+    """
+    try:
+        _ = certificate.subject, certificate.issuer, certificate.extensions
+    except Exception as error:
+        raise ValueError(
+            f"{source}: the certificate with serial number {certificate.serial_number:02X} cannot be parsed: {error}"
+        ) from error
 
 
 def parse_certificates(data: bytes, source: str) -> tuple[x509.Certificate, ...]:
@@ -95,40 +117,50 @@ def parse_crls(data: bytes, source: str) -> tuple[x509.CertificateRevocationList
     return tuple(lists)
 
 
-def is_signed_by(child: x509.Certificate, issuer: x509.Certificate) -> bool:
-    """Say whether `issuer` has the name and the key that signed `child`; False where that cannot be checked."""
+class Signed(enum.Enum):
+    """Whether one certificate is issued by another: name and signature."""
+
+    YES = enum.auto()
+    NO = enum.auto()  # the signature is of another key
+    UNKNOWN = enum.auto()  # the names differ, or the signature is of a kind that cannot be checked
+
+
+def signed(child: x509.Certificate, issuer: x509.Certificate) -> Signed:
+    """Say whether `issuer` has the name and the key that signed `child`."""
     try:
         child.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
-        return False
-    return True
+    except InvalidSignature:
+        return Signed.NO
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return Signed.UNKNOWN
+    return Signed.YES
 
 
 def anchors_of(certificates: Iterable[x509.Certificate]) -> frozenset[x509.Certificate]:
     """Pick the trust anchors of a bundle: what is self-signed, and what has no issuer in the bundle.
 
     The others are intermediates and hold only through their issuers: were they anchors too, a root that has expired,
-    constrains, or revokes would have no say over them. Where a certificate of the issuer's name is there but the
-    signature cannot be checked (an unsupported algorithm), the certificate is no anchor.
+    constrains, or revokes would have no say over them. So where a certificate of the issuer's name is there, spelled as
+    it may be, and the signature cannot be checked, the certificate is no anchor.
     """
     pool = tuple(certificates)
-    by_subject: dict[x509.Name, list[x509.Certificate]] = {}
-    for certificate in pool:
-        by_subject.setdefault(certificate.subject, []).append(certificate)
+    by_name = by_comparable_name(pool)
 
     def stands_alone(certificate: x509.Certificate) -> bool:
-        if certificate.subject == certificate.issuer and is_signed_by(certificate, certificate):
-            return True
-        return not any(_may_be_signed_by(certificate, issuer) for issuer in by_subject.get(certificate.issuer, ()))
+        if certificate.subject == certificate.issuer:
+            by_itself = signed(certificate, certificate)
+            # A root signed with SHA-1 cannot be checked, and need not be: it says itself whether it is its own issuer.
+            if by_itself is Signed.YES or (by_itself is Signed.UNKNOWN and not names_another(certificate, certificate)):
+                return True
+        issuers = by_name.get(comparable(certificate.issuer), ())
+        return all(signed(certificate, issuer) is Signed.NO for issuer in issuers if issuer != certificate)
 
     return frozenset(filter(stands_alone, pool))
 
 
-def _may_be_signed_by(child: x509.Certificate, issuer: x509.Certificate) -> bool:
-    try:
-        child.verify_directly_issued_by(issuer)
-    except InvalidSignature:
-        return False
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        return child is not issuer
-    return True
+def by_comparable_name(certificates: Iterable[x509.Certificate]) -> dict[Hashable, list[x509.Certificate]]:
+    """Return certificates by their subject's comparable form."""
+    found: dict[Hashable, list[x509.Certificate]] = {}
+    for certificate in certificates:
+        found.setdefault(comparable(certificate.subject), []).append(certificate)
+    return found

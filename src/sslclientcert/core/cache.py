@@ -7,9 +7,10 @@ successes are ever put in, so nobody without a valid certificate can push an ent
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Hashable
 from typing import Generic, TypeVar
+
+from .locks import ForkSafeLock
 
 __all__ = ["Cache"]
 
@@ -22,7 +23,7 @@ class Cache(Generic[V]):
     def __init__(self, entries: int, size: int) -> None:
         self._entries = entries // 2
         self._size = size // 2
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
         self.clear()
 
     def clear(self) -> None:

@@ -29,12 +29,17 @@ _BEGIN = b"-----BEGIN CERTIFICATE-----"
 _END = b"-----END CERTIFICATE-----"
 
 
+def _start(value: str | bytes) -> str:
+    """Quote the start of a value. A short one: it might be of a private key that somebody put there by mistake."""
+    return quoted(value, 12)
+
+
 def _base64(text: bytes | str, what: str) -> bytes:
     """Decode strict base64 (RFC 4648 section 4): the alphabet, the padding, nothing else, and not nothing."""
     try:
         der = binascii.a2b_base64(text, strict_mode=True)
     except ValueError as error:
-        raise HeaderMalformed(f"{what} is not base64 ({error}): {quoted(text, 60)}") from error
+        raise HeaderMalformed(f"{what} is not base64 ({error}): {_start(text)}") from error
     if not der:
         raise HeaderMalformed(f"{what} is empty")
     return der
@@ -56,9 +61,9 @@ def _percent_decoded(text: str) -> bytes:
     try:
         plain = binascii.a2b_qp(text.replace("=", "=3D").replace("%", "="))
     except ValueError as error:
-        raise HeaderMalformed(f"the value is not ASCII, so it is not percent-encoded: {quoted(text, 60)}") from error
+        raise HeaderMalformed(f"the value is not ASCII, so it is not percent-encoded: {_start(text)}") from error
     if len(plain) != len(text) - 2 * escapes:
-        raise HeaderMalformed(f"the value has a '%' that no two hexadecimal digits follow: {quoted(text, 60)}")
+        raise HeaderMalformed(f"the value has a '%' that no two hexadecimal digits follow: {_start(text)}")
     return plain
 
 
@@ -66,10 +71,10 @@ def _pem_blocks(pem: bytes) -> tuple[bytes, ...]:
     """Split PEM whose lines end in LF into the DER of its certificates; nothing may stand outside the blocks."""
     if not pem.startswith(_BEGIN + b"\n"):
         hint = "; it was encoded with '+' for a space (quote_plus?)" if pem.startswith(b"-----BEGIN+") else ""
-        raise HeaderMalformed(f"the value does not start with a PEM certificate: {quoted(pem[:40])}{hint}")
+        raise HeaderMalformed(f"the value does not start with a PEM certificate: {_start(pem)}{hint}")
     blocks = pem.removesuffix(b"\n").split(_END)
     if blocks.pop() != b"":
-        raise HeaderMalformed(f"the value does not end with a PEM certificate: {quoted(pem[-40:])}")
+        raise HeaderMalformed(f"the value does not end with a PEM certificate: {_start(pem[-12:])}")
     certificates = []
     for number, block in enumerate(blocks):
         start = _BEGIN + b"\n" if number == 0 else b"\n" + _BEGIN + b"\n"
@@ -103,7 +108,7 @@ def folded_pem(text: str) -> tuple[bytes, ...]:
     flat = text.strip(" \t\r\n")
     begin, end = _BEGIN.decode(), _END.decode()
     if not (flat.startswith(begin) and flat.endswith(end) and len(flat) >= len(begin) + len(end)):
-        raise HeaderMalformed(f"the value is not one PEM certificate: {quoted(flat, 60)}")
+        raise HeaderMalformed(f"the value is not one PEM certificate: {_start(flat)}")
     body = flat[len(begin) : -len(end)]
     if begin in body:
         raise HeaderAmbiguous("the header holds several PEM certificates where the proxy sends one")
@@ -139,7 +144,7 @@ def base64_der_concatenation(text: str) -> tuple[bytes, ...]:
 def byte_sequence(text: str) -> tuple[bytes, ...]:
     """One structured-field byte sequence. Source: RFC 9440 section 2.2 (`Client-Cert`), RFC 8941 section 3.3.5."""
     if len(text) < 2 or text[0] != ":" or text[-1] != ":":
-        raise HeaderMalformed(f"the value is not a byte sequence between colons: {quoted(text, 60)}")
+        raise HeaderMalformed(f"the value is not a byte sequence between colons: {_start(text)}")
     return (_base64(text[1:-1], "the byte sequence"),)
 
 
@@ -162,7 +167,7 @@ def _xfcc_elements(text: str) -> list[dict[str, str]]:
     while separator:
         pair = _XFCC_PAIR.match(text, position)
         if pair is None:
-            raise HeaderMalformed(f"x-forwarded-client-cert breaks off its grammar at {quoted(text[position:], 60)}")
+            raise HeaderMalformed(f"x-forwarded-client-cert breaks off its grammar at {_start(text[position:])}")
         key = pair[1].lower()
         if separator == ",":
             elements.append({})

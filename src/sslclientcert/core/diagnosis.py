@@ -8,15 +8,23 @@ It runs after a refusal only, and can only refuse: it returns the error to raise
 from __future__ import annotations
 
 import datetime as dt
-import itertools
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Hashable, Mapping, Sequence
 
 from cryptography import x509
+from cryptography.x509.oid import SignatureAlgorithmOID
 
-from .bundle import is_signed_by
-from .errors import CertificateUntrusted, ClientCertError, TrustStoreUnavailable, quoted
-from .names import rfc4514
-from .policy import describe, require_ca, require_strong_signature, require_validity
+from .bundle import Signed, signed
+from .errors import CertificateUnsuitable, CertificateUntrusted, ClientCertError, TrustStoreUnavailable, quoted
+from .names import comparable, rfc4514
+from .policy import (
+    describe,
+    is_eddsa,
+    require_ca,
+    require_key_identifiers,
+    require_room,
+    require_strong_signature,
+    require_validity,
+)
 
 __all__ = ["why_untrusted"]
 
@@ -27,8 +35,8 @@ def why_untrusted(
     leaf: x509.Certificate,
     *,
     anchors: Collection[x509.Certificate],
-    by_subject: Mapping[x509.Name, Iterable[x509.Certificate]],
-    forwarded: Iterable[x509.Certificate],
+    by_name: Mapping[Hashable, Sequence[x509.Certificate]],
+    forwarded: Sequence[x509.Certificate],
     at: dt.datetime,
     max_depth: int,
     source: str,
@@ -39,63 +47,113 @@ def why_untrusted(
     Parameters:
         leaf: the certificate that was refused.
         anchors: the anchors of the trust store.
-        by_subject: all certificates of the bundle by their subject.
+        by_name: all certificates of the bundle by the comparable form of their subject.
         forwarded: the intermediates that came with the leaf.
         at: the time of validation.
         max_depth: the most intermediates allowed.
         source: what to call the bundle.
         verifier_said: the path builder's own message, for what this does not find.
     """
-    extra = tuple(forwarded)
-    child = leaf
-    for below in itertools.count():
-        candidates = [*by_subject.get(child.issuer, ()), *(ca for ca in extra if ca.subject == child.issuer)]
-        candidates = list(dict.fromkeys(candidates))[:_MOST_CANDIDATES]
+    path = [leaf]
+    while True:
+        child = path[-1]
+        try:
+            require_strong_signature(child)  # first: a signature with SHA-1 is not even checked
+        except ClientCertError as error:
+            return error
+        name = comparable(child.issuer)
+        named = [*by_name.get(name, ()), *(ca for ca in forwarded if comparable(ca.subject) == name)]
+        candidates = [ca for ca in dict.fromkeys(named) if ca not in path][:_MOST_CANDIDATES]
         if not candidates:
-            return _no_issuer(child, leaf, anchors, at, source)
-        signers = [ca for ca in candidates if is_signed_by(child, ca)]
-        if not signers:
-            return CertificateUntrusted(
-                f"{describe(child)} names {quoted(rfc4514(child.issuer))} as its issuer and {source} has a certificate "
-                "of that name, but its key did not sign this: the client's certificate comes from another CA, or from "
-                "before that CA was made anew; if both are yours, put both CA certificates into the bundle"
-            )
+            return _no_issuer(path, anchors, at, source)
+        links = {ca: signed(child, ca) for ca in candidates}
+        issuers = [ca for ca in candidates if links[ca] is Signed.YES]
+        if not issuers:
+            return _not_signed(child, source, unknown=Signed.UNKNOWN in links.values())
         # An anchor that suits, then any that suits, then the anchor, to say what is wrong with it.
-        faults = {ca: _fault(child, ca, at, below) for ca in signers}
-        issuer = min(signers, key=lambda ca: (faults[ca] is not None, ca not in anchors))
+        faults = {ca: _fault(path, ca, anchors, at) for ca in issuers}
+        issuer = min(issuers, key=lambda ca: (faults[ca] is not None, ca not in anchors))
         fault = faults[issuer]
         if fault is not None:
             return fault
-        if issuer in anchors or issuer == child:
-            return CertificateUntrusted(f"{describe(leaf)} was refused by the path builder: {verifier_said}")
-        if below >= max_depth:
+        path.append(issuer)
+        if issuer in anchors:
+            return _refused(path, verifier_said)
+        if len(path) - 1 > max_depth:
             return CertificateUntrusted(
                 f"the path from {describe(leaf)} has more than {max_depth} intermediate CAs; "
                 "raise max_depth if that is right"
             )
-        child = issuer
-    raise AssertionError("unreachable: the path is at most max_depth long")  # pragma: no cover
 
 
-def _fault(child: x509.Certificate, issuer: x509.Certificate, at: dt.datetime, below: int) -> ClientCertError | None:
+def _fault(
+    path: Sequence[x509.Certificate], issuer: x509.Certificate, anchors: Collection[x509.Certificate], at: dt.datetime
+) -> ClientCertError | None:
+    child, below = path[-1], len(path) - 1
+    direct = below == 0 and issuer in anchors
     try:
-        require_strong_signature(child)
-        require_ca(issuer, at, below)
+        require_ca(issuer)
+        require_room(issuer, at, below)
+        require_key_identifiers((child, issuer))
     except ClientCertError as error:
         return error
+    if is_eddsa(issuer) and not direct:
+        return CertificateUnsuitable(
+            f"{describe(child)} is signed by an Ed25519 or Ed448 key, that of {describe(issuer)}: such a certificate "
+            "must be a leaf, issued directly by an anchor of the bundle. Use RSA or ECDSA for longer paths"
+        )
+    if child.version is x509.Version.v1 and not direct:
+        return CertificateUnsuitable(
+            f"{describe(child)} is an X.509 v1 certificate, which must be a leaf, issued directly by an anchor of the "
+            f"bundle, and {describe(issuer)} is an intermediate: issue it as X.509 v3 (openssl x509 -req -extfile ...)"
+        )
     return None
 
 
+def _refused(path: Sequence[x509.Certificate], verifier_said: str) -> ClientCertError:
+    """Say in plain words what the path builder said of a path in which everything else holds."""
+    leaf = describe(path[0])
+    if "name constraint" in verifier_said:
+        cas = " and ".join(describe(ca) for ca in path[1:])
+        return CertificateUnsuitable(
+            f"an alternative name of {leaf} is outside the name constraints of a CA above it ({cas}): issue it with "
+            "names within the constraints, or by another CA"
+        )
+    if "UtcTime" in verifier_said:
+        return CertificateUnsuitable(
+            f"{leaf}, or a CA above it, has a time before 2050 as GeneralizedTime, which RFC 5280 section 4.1.2.5 "
+            "forbids: it has to be issued anew"
+        )
+    if "signature algorithm" in verifier_said:
+        odd = [describe(one) for one in path if one.signature_algorithm_oid == SignatureAlgorithmOID.RSASSA_PSS]
+        kind = "RSASSA-PSS and a salt that is not as long as the hash" if odd else "an algorithm that is not supported"
+        return CertificateUnsuitable(
+            f"{odd[0] if odd else leaf} is signed with {kind}: issue it with a usual signature"
+        )
+    return CertificateUntrusted(f"{leaf} was refused: {verifier_said}")
+
+
+def _not_signed(child: x509.Certificate, source: str, *, unknown: bool) -> ClientCertError:
+    if unknown:
+        return CertificateUntrusted(
+            f"{describe(child)} names {quoted(rfc4514(child.issuer))} as its issuer. {source} has a certificate of "
+            "nearly that name, spelled with other letter case, spaces or string types, and names are compared exactly "
+            "here; or its signature is of a kind that is not supported. Issue the certificate with the CA's exact name"
+        )
+    return CertificateUntrusted(
+        f"{describe(child)} names {quoted(rfc4514(child.issuer))} as its issuer and {source} has a certificate "
+        "of that name, but its key did not sign this: the client's certificate comes from another CA, or from "
+        "before that CA was made anew; if both are yours, put both CA certificates into the bundle"
+    )
+
+
 def _no_issuer(
-    child: x509.Certificate,
-    leaf: x509.Certificate,
-    anchors: Collection[x509.Certificate],
-    at: dt.datetime,
-    source: str,
+    path: Sequence[x509.Certificate], anchors: Collection[x509.Certificate], at: dt.datetime, source: str
 ) -> ClientCertError:
+    child = path[-1]
     if not any(_valid(anchor, at) for anchor in anchors):
         return TrustStoreUnavailable(
-            f"no CA certificate of {source} is valid at {at.isoformat(timespec='seconds')}; the first is "
+            f"no CA certificate of {source} is valid at {at.isoformat(timespec='seconds')}; one is "
             f"{describe(next(iter(anchors)))}: renew the bundle, or check this host's clock"
         )
     if child.subject == child.issuer:
@@ -110,7 +168,7 @@ def _no_issuer(
         f"(its anchors are {some}). "
         + (
             "If that is an intermediate CA, add its certificate to the bundle: nginx and Caddy forward the leaf alone. "
-            if child is leaf
+            if len(path) == 1
             else "The intermediate CA itself was found; the bundle lacks the root above it. "
         )
         + "If it is a CA that you do not know, the client uses a certificate that is not meant for you"

@@ -24,6 +24,10 @@ Text: TypeAlias = "str | bytes"
 RequestHeaders: TypeAlias = "Mapping[str, Text] | Mapping[bytes, Text] | Iterable[tuple[Text, Text]]"
 HeaderValues: TypeAlias = "tuple[str | None, ...]"
 
+_OTHER, _TRAILER = -1, -2  # places of the headers that are not read
+_MOST_PLACES = 2048  # far more names than servers let through
+_LONGEST_NAME = 64
+
 
 def folded(name: str) -> str:
     """Return the one form that all spellings share which a CGI or WSGI server cannot tell apart."""
@@ -44,8 +48,10 @@ class HeaderReader:
             raise ValueError(f"two of the headers {', '.join(self.names)} differ only in case or in '-' and '_'")
         self.folded_names = frozenset(self._index)
         self.environ_keys = tuple("HTTP_" + name.upper().replace("-", "_") for name in self.names)
-        # Exact lower-case bytes are what ASGI asks of servers: one lookup for each of the other headers' names.
-        self._wire = {name.encode("ascii"): position for position, name in enumerate(self.names)}
+        # Where each name belongs, once it was seen: a request repeats the names of the one before. One for bytes, one
+        # for str, which never equal each other, and under `python -bb` may not even be compared.
+        self._wire_places: dict[bytes, int] = {}
+        self._text_places: dict[str, int] = {}
 
     def read_environ(self, environ: Mapping[str, Any]) -> HeaderValues:
         """Read from a WSGI environ. Both spellings of a name are one key here; the encodings' grammars catch a join.
@@ -73,25 +79,42 @@ class HeaderReader:
             items: Callable[[], Iterable[tuple[Any, Any]]] | None = getattr(headers, "items", None)
             pairs: Iterable[tuple[Any, Any]] = cast("Any", headers) if items is None else items()
             for name, value in pairs:
-                position = self._wire.get(name) if isinstance(name, bytes) else None
-                if position is None:
-                    spelled: str = (name.decode("latin-1") if isinstance(name, bytes) else name).lower()
-                    position = self._index.get(folded(spelled))
-                    if position is None:
-                        continue
-                    if spelled != self.names[position]:
-                        raise HeaderAmbiguous(
-                            f"the request has a header {quoted(spelled)}, another spelling of {self.names[position]}: "
-                            "the proxy does not send it, so a client did; drop such names at the proxy"
-                        )
-                if values[position] is not None:
-                    raise HeaderAmbiguous(f"the header {self.names[position]} came more than once")
+                place = self._wire_places.get(name) if isinstance(name, bytes) else self._text_places.get(name)
+                if place is None:
+                    place = self._place(name)
+                if place == _OTHER:
+                    continue
                 text = value.decode("latin-1") if isinstance(value, bytes) else value
                 if not isinstance(text, str):
-                    raise TypeError(f"the value of {self.names[position]} is {type(value).__name__}")
-                values[position] = text
+                    raise TypeError(f"the value of a header is {type(value).__name__}")
+                if place == _TRAILER:
+                    self._refuse_announced(text)
+                elif values[place] is None:
+                    values[place] = text
+                else:
+                    raise HeaderAmbiguous(f"the header {self.names[place]} came more than once")
         except (TypeError, ValueError, AttributeError) as error:
             raise HeaderMalformed(
                 f"headers must be a mapping or (name, value) pairs of str or bytes: {quoted(error)}"
             ) from error
         return tuple(values)
+
+    def _place(self, name: str | bytes) -> int:
+        spelled = (name.decode("latin-1") if isinstance(name, bytes) else name).lower()
+        place = _TRAILER if spelled == "trailer" else self._index.get(folded(spelled), _OTHER)
+        if place >= 0 and spelled != self.names[place]:
+            raise HeaderAmbiguous(
+                f"the request has a header {quoted(spelled)}, another spelling of {self.names[place]}: "
+                "the proxy does not send it, so a client did; drop such names at the proxy"
+            )
+        if len(self._wire_places) + len(self._text_places) < _MOST_PLACES and len(name) < _LONGEST_NAME:
+            if isinstance(name, bytes):
+                self._wire_places[name] = place
+            else:
+                self._text_places[name] = place
+        return place
+
+    def _refuse_announced(self, trailer: str) -> None:
+        # uvicorn's httptools parser appends a chunked body's trailers to the headers, where they look like any other.
+        if not self.folded_names.isdisjoint(folded(field.strip()) for field in trailer.split(",")):
+            raise HeaderAmbiguous(f"the request announces a certificate header as a trailer: {quoted(trailer)}")

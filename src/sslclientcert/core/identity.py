@@ -29,7 +29,7 @@ _UPN = x509.ObjectIdentifier("1.3.6.1.4.1.311.20.2.3")  # Microsoft's user princ
 
 # SPIFFE-ID section 2: a trust domain of lower-case letters, digits, '.', '-' and '_', then segments that are neither
 # empty, '.' nor '..'; 2048 bytes at most. No query, no fragment, no port, no user.
-_SPIFFE_ID = re.compile(r"spiffe://[a-z0-9._-]{1,255}(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._-]+)*")
+_SPIFFE_ID = re.compile(r"spiffe://[a-z0-9._-]{1,255}(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._-]+)+")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -175,12 +175,21 @@ class ClientIdentity:
 
     @functools.cached_property
     def spiffe_id(self) -> str | None:
-        """The SPIFFE ID, if the certificate is an X.509-SVID: exactly one URI name, and that one a valid SPIFFE ID.
+        """The SPIFFE ID, if the certificate is the X.509-SVID of a workload: exactly one URI name, and that one a valid
+        SPIFFE ID with a path; and no CA's certificate.
 
-        Source: SPIFFE X509-SVID section 2, SPIFFE-ID section 2.
+        Source: SPIFFE X509-SVID sections 2 and 5.2, SPIFFE-ID section 2.
         """
         uris = self.sans.uris
-        return uris[0] if len(uris) == 1 and len(uris[0]) <= 2048 and _SPIFFE_ID.fullmatch(uris[0]) else None
+        if len(uris) != 1 or len(uris[0]) > 2048 or not _SPIFFE_ID.fullmatch(uris[0]):
+            return None
+        for extension in self.certificate.extensions:
+            value = extension.value
+            if (isinstance(value, x509.BasicConstraints) and value.ca) or (
+                isinstance(value, x509.KeyUsage) and (value.key_cert_sign or value.crl_sign)
+            ):
+                return None
+        return uris[0]
 
     @functools.cached_property
     def pem(self) -> str:
@@ -202,6 +211,19 @@ class ClientIdentity:
         return isinstance(thumbprint, str) and hmac.compare_digest(
             thumbprint.encode("utf-8", "surrogatepass"), self.thumbprint_s256.encode()
         )
+
+    def telemetry_attributes(self) -> dict[str, str]:
+        """Return the certificate as attributes for a span or a log record, by OpenTelemetry's names.
+
+        Source: OpenTelemetry semantic conventions, TLS (incubating): the digest in upper case, times in ISO 8601.
+        """
+        return {
+            "tls.client.subject": self.subject,
+            "tls.client.issuer": self.issuer,
+            "tls.client.hash.sha256": self.fingerprint_sha256.upper(),
+            "tls.client.not_before": self.not_before.isoformat(),
+            "tls.client.not_after": self.not_after.isoformat(),
+        }
 
     def as_dict(self) -> dict[str, object]:
         """Return the identity as JSON-ready values; times as ISO 8601 in UTC, the serial number as a decimal string."""

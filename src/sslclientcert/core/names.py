@@ -9,13 +9,13 @@ texts may therefore differ and mean one name, and so names are compared by their
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 
 from cryptography import x509
 
 from .der import element
 
-__all__ = ["is_openssl_text_of", "rfc4514"]
+__all__ = ["comparable", "is_openssl_text_of", "rfc4514"]
 
 # OpenSSL's short names (crypto/objects/objects.txt) of the attribute types that names are made of.
 _SHORT_NAMES = {
@@ -52,6 +52,14 @@ _Rdn = frozenset[tuple[str, bytes]]
 def rfc4514(name: x509.Name) -> str:
     """Return a name as RFC 4514 text, the last RDN first, attribute types by the names that OpenSSL gives them."""
     return name.rfc4514_string(_NAME_OVERRIDES)
+
+
+def comparable(name: x509.Name) -> Hashable:
+    """Return what two names have in common that RFC 5280 section 7.1 holds to be one: letter case and spaces aside."""
+    return tuple(
+        frozenset((attribute.oid, b" ".join(_bytes(attribute.value).lower().split())) for attribute in rdn)
+        for rdn in name.rdns
+    )
 
 
 def is_openssl_text_of(name: x509.Name, text: str) -> bool:
@@ -103,5 +111,4 @@ def _der_value(der: bytes) -> bytes:
     if end != len(der):
         raise ValueError("bytes behind the value")
     charset = _STRING_TAGS.get(tag)
-    # A BIT STRING starts with the number of its unused bits, which cryptography leaves out.
-    return der[start:].decode(charset).encode() if charset else der[start + (tag == 0x03) :]
+    return der[start:].decode(charset).encode() if charset else der[start:]

@@ -4,8 +4,9 @@
 is unsafe. `web-pki` is cryptography's defaults, untouched: the CA/Browser Forum's profile, which refuses much of what
 private CAs issue.
 
-Each rule is a function that raises a ClientCertError naming the certificate, the rule and the remedy. The path builder
-asks the CA rules through its extension policies; the explanation of a refusal asks the same functions again.
+Each rule is a function that raises a ClientCertError naming the certificate, the rule and the remedy. What a CA must be
+at any time is asked once, when a bundle is loaded (and of forwarded CAs as they come): only CAs that are suited reach
+the path builder. The explanation of a refusal asks the same functions again.
 
 Where we deviate from OpenSSL, towards refusing: an X.509 v1 certificate is no CA, not even as an anchor; keys under
 112 bits of strength and SHA-1 or MD5 signatures are refused on the leaf too; a name constraint of a kind that the path
@@ -15,31 +16,33 @@ builder cannot apply refuses the path.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+import itertools
+from collections.abc import Sequence
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID, SignatureAlgorithmOID
-from cryptography.x509.verification import Criticality, ExtensionPolicy, Policy, PolicyBuilder, Store
+from cryptography.x509.verification import Criticality, ExtensionPolicy, PolicyBuilder, Store
 
-from .errors import (
-    CertificateExpired,
-    CertificateNotYetValid,
-    CertificateUnsuitable,
-    CertificateUntrusted,
-    quoted,
-)
+from .errors import CertificateExpired, CertificateNotYetValid, CertificateUnsuitable, CertificateUntrusted, quoted
 from .names import rfc4514
 
 __all__ = [
+    "EDDSA",
     "PROFILES",
     "describe",
+    "is_eddsa",
+    "mistaken_issuer",
+    "names_another",
     "needs_single_link",
     "path_builder",
     "require_ca",
     "require_client_leaf",
-    "require_constrained_subjects",
+    "require_constrained_names",
+    "require_key_identifiers",
+    "require_room",
     "require_single_link",
     "require_strong_signature",
     "require_validity",
@@ -47,38 +50,48 @@ __all__ = [
 
 PROFILES = ("private-pki", "web-pki")
 
-_EDDSA = frozenset({SignatureAlgorithmOID.ED25519, SignatureAlgorithmOID.ED448})
-_STRONG_HASHES = frozenset({"sha256", "sha384", "sha512"})
-_NETSCAPE_CERT_TYPE = x509.ObjectIdentifier("2.16.840.1.113730.1.1")
+EDDSA = frozenset({SignatureAlgorithmOID.ED25519, SignatureAlgorithmOID.ED448})
 
-# The extensions that the path builder processes. Any other one, if critical, must refuse (RFC 5280 section 4.2).
-_UNDERSTOOD = frozenset(
+_STRONG_HASHES = frozenset({"sha256", "sha384", "sha512"})
+_CA_CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)  # the path builder's
+
+# The extensions that are processed when they are critical; any other one must refuse (RFC 5280 section 4.2). Key
+# identifiers and authority information access must never be critical (sections 4.2.1.1, 4.2.1.2, 4.2.2.1).
+_MAY_BE_CRITICAL = frozenset(
     {
-        ExtensionOID.AUTHORITY_INFORMATION_ACCESS,
-        ExtensionOID.AUTHORITY_KEY_IDENTIFIER,
         ExtensionOID.BASIC_CONSTRAINTS,
         ExtensionOID.EXTENDED_KEY_USAGE,
         ExtensionOID.KEY_USAGE,
         ExtensionOID.NAME_CONSTRAINTS,
         ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
-        ExtensionOID.SUBJECT_KEY_IDENTIFIER,
     }
 )
+# Extensions that change who a certificate speaks for, critical or not, and that are not processed here.
+_FORBIDDEN = {
+    x509.ObjectIdentifier("1.3.6.1.5.5.7.1.7"): "IP address blocks of the routing PKI, RFC 3779",
+    x509.ObjectIdentifier("1.3.6.1.5.5.7.1.8"): "AS numbers of the routing PKI, RFC 3779",
+    x509.ObjectIdentifier("1.3.6.1.5.5.7.1.14"): "a proxy certificate, RFC 3820: its issuer is no CA",
+}
+_NETSCAPE_CERT_TYPE = x509.ObjectIdentifier("2.16.840.1.113730.1.1")
+_SMTP_UTF8_MAILBOX = x509.ObjectIdentifier("1.3.6.1.5.5.7.8.9")
+_CONSTRAINABLE = (x509.DNSName, x509.IPAddress, x509.RFC822Name)
 _PURPOSE_NAMES: dict[x509.ObjectIdentifier, str] = {
     ExtendedKeyUsageOID.SERVER_AUTH: "serverAuth",
     ExtendedKeyUsageOID.EMAIL_PROTECTION: "emailProtection",
     ExtendedKeyUsageOID.CODE_SIGNING: "codeSigning",
     ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE: "anyExtendedKeyUsage",
 }
-_CONSTRAINABLE = (x509.DNSName, x509.IPAddress, x509.RFC822Name)
 
 
 def describe(certificate: x509.Certificate) -> str:
     """Name a certificate in a message: its subject, and its serial number as the tools print it."""
-    return f"{quoted(rfc4514(certificate.subject))} (serial {certificate.serial_number:02X})"
+    digits = f"{certificate.serial_number:X}"
+    return f"{quoted(rfc4514(certificate.subject))} (serial {'0' * (len(digits) % 2)}{digits})"
 
 
-def _extension(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> x509.ExtensionType | None:
+def _extension(
+    certificate: x509.Certificate | x509.CertificateRevocationList, oid: x509.ObjectIdentifier
+) -> x509.ExtensionType | None:
     values: list[x509.ExtensionType] = [one.value for one in certificate.extensions if one.oid == oid]
     return values[0] if values else None  # never two: a certificate with a duplicate extension does not parse
 
@@ -100,9 +113,20 @@ def require_validity(certificate: x509.Certificate, at: dt.datetime) -> None:
         )
 
 
-def _require_understood(certificate: x509.Certificate) -> None:
+def _require_form(certificate: x509.Certificate) -> None:
+    """What may stand in any certificate: its serial number, and extensions that we process or may ignore."""
+    if not 0 <= certificate.serial_number < 1 << 167:
+        raise CertificateUnsuitable(
+            f"{describe(certificate)} has a serial number that is negative or longer than 20 octets, which RFC 5280 "
+            "section 4.1.2.2 forbids: it has to be issued anew"
+        )
     for extension in certificate.extensions:
-        if extension.critical and extension.oid not in _UNDERSTOOD:
+        if extension.oid in _FORBIDDEN:
+            raise CertificateUnsuitable(
+                f"{describe(certificate)} has the extension {extension.oid.dotted_string} "
+                f"({_FORBIDDEN[extension.oid]}), which this library does not process. Issue it without"
+            )
+        if extension.critical and extension.oid not in _MAY_BE_CRITICAL:
             raise CertificateUnsuitable(
                 f"{describe(certificate)} has the critical extension {extension.oid.dotted_string}, which this library "
                 "does not process; RFC 5280 section 4.2 demands a refusal. Issue it without, or not critical"
@@ -143,14 +167,13 @@ def require_strong_signature(certificate: x509.Certificate) -> None:
 # Rules for the leaf
 
 
-def require_client_leaf(leaf: x509.Certificate, at: dt.datetime) -> None:
-    """What `private-pki` asks of a leaf, whoever issued it.
+def require_client_leaf(leaf: x509.Certificate) -> None:
+    """What `private-pki` asks of a leaf at any time, whoever issued it.
 
     Raises:
-        ClientCertError: `certificate_expired`, `certificate_not_yet_valid`, `certificate_unsuitable`.
+        CertificateUnsuitable: the detail says which rule.
     """
-    require_validity(leaf, at)
-    _require_understood(leaf)
+    _require_form(leaf)
     key_usage = _extension(leaf, ExtensionOID.KEY_USAGE)
     if isinstance(key_usage, x509.KeyUsage) and not (key_usage.digital_signature or key_usage.key_agreement):
         raise CertificateUnsuitable(
@@ -163,9 +186,12 @@ def require_client_leaf(leaf: x509.Certificate, at: dt.datetime) -> None:
             f"{describe(leaf)} is not for client authentication: its extended key usage is "
             f"{_purposes(purposes)}. Issue it with clientAuth, or without an extended key usage"
         )
-    # OpenSSL honours this relic, and `nsCertType = server` still stands in old configuration files. Bit 0: SSL client.
+    # OpenSSL honours this relic, and `nsCertType = server` still stands in old configuration files. A BIT STRING; its
+    # first bit is "SSL client".
     relic = _extension(leaf, _NETSCAPE_CERT_TYPE)
-    if isinstance(relic, x509.UnrecognizedExtension) and not (len(relic.value) > 3 and relic.value[3] & 0x80):
+    if isinstance(relic, x509.UnrecognizedExtension) and not (
+        len(relic.value) > 3 and relic.value[0] == 0x03 and relic.value[3] & 0x80
+    ):
         raise CertificateUnsuitable(f"{describe(leaf)} has a Netscape certificate type that is not SSL client")
     _require_strong_key(leaf)
     require_strong_signature(leaf)
@@ -179,78 +205,77 @@ def _purposes(purposes: x509.ExtendedKeyUsage) -> str:
 # Rules for a CA
 
 
-def _require_ca_key_usage(ca: x509.Certificate, usage: object) -> None:
+def require_ca(ca: x509.Certificate) -> None:
+    """What `private-pki` asks of a CA at any time.
+
+    Raises:
+        CertificateUnsuitable: the detail says which rule.
+    """
+    _require_form(ca)
+    basic = _extension(ca, ExtensionOID.BASIC_CONSTRAINTS)
+    if not isinstance(basic, x509.BasicConstraints):
+        version = " (X.509 v1)" if ca.version is x509.Version.v1 else ""
+        raise CertificateUnsuitable(f"{describe(ca)} is no CA: it has no basic constraints{version}")
+    if not basic.ca:
+        raise CertificateUnsuitable(f"{describe(ca)} is no CA: it has basic constraints without CA:TRUE")
+    usage = _extension(ca, ExtensionOID.KEY_USAGE)
     if isinstance(usage, x509.KeyUsage) and not usage.key_cert_sign:
         raise CertificateUnsuitable(f"{describe(ca)} is no CA: its key usage lacks keyCertSign")
-
-
-def _require_ca_purpose(ca: x509.Certificate, purposes: object) -> None:
+    purposes = _extension(ca, ExtensionOID.EXTENDED_KEY_USAGE)
     if isinstance(purposes, x509.ExtendedKeyUsage) and ExtendedKeyUsageOID.CLIENT_AUTH not in purposes:
         raise CertificateUnsuitable(
             f"{describe(ca)} is not a CA for client certificates: its extended key usage is {_purposes(purposes)}"
         )
+    for subtree in _subtrees(ca):
+        if not isinstance(subtree, _CONSTRAINABLE):
+            raise CertificateUnsuitable(
+                f"{describe(ca)} has a name constraint of the kind {type(subtree).__name__}, which this library "
+                "cannot apply; it applies constraints on DNS names, e-mail addresses and IP addresses"
+            )
+    constraints = _extension(ca, ExtensionOID.NAME_CONSTRAINTS)
+    # cryptography reads past a minimum and a maximum; so what it read must be all that stands there.
+    if constraints is not None and constraints.public_bytes() not in ca.public_bytes(Encoding.DER):
+        raise CertificateUnsuitable(
+            f"{describe(ca)} has name constraints with a minimum or maximum, which RFC 5280 section 4.2.1.10 forbids"
+        )
+    _require_ca_key(ca)
 
 
-def _require_ca_constraints(ca: x509.Certificate, constraints: object) -> None:
-    if isinstance(constraints, x509.NameConstraints):
-        for subtree in (*(constraints.permitted_subtrees or ()), *(constraints.excluded_subtrees or ())):
-            if not isinstance(subtree, _CONSTRAINABLE):
-                raise CertificateUnsuitable(
-                    f"{describe(ca)} has a name constraint of the kind {type(subtree).__name__}, which this library "
-                    "cannot apply; it applies constraints on DNS names, e-mail addresses and IP addresses"
-                )
+def _require_ca_key(ca: x509.Certificate) -> None:
+    _require_strong_key(ca)
+    key = ca.public_key()
+    kind = "DSA" if isinstance(key, dsa.DSAPublicKey) else ""
+    if isinstance(key, ec.EllipticCurvePublicKey) and not isinstance(key.curve, _CA_CURVES):
+        kind = f"curve {key.curve.name}"
+    if kind:
+        raise CertificateUnsuitable(
+            f"{describe(ca)} has a key of a kind that is not supported for a CA ({kind}): RSA, P-256, P-384 and P-521 "
+            "are, and Ed25519 or Ed448 for an anchor that issues the leaf directly"
+        )
 
 
-def require_ca(ca: x509.Certificate, at: dt.datetime, below: int) -> None:
-    """What `private-pki` asks of a CA that has `below` intermediates under it on the way to the leaf.
+def require_room(ca: x509.Certificate, at: dt.datetime, below: int) -> None:
+    """What is asked of a CA in its place: validity at `at`, and that its path length allows `below` CAs below it.
 
     Raises:
         ClientCertError: `certificate_expired`, `certificate_not_yet_valid`, `certificate_unsuitable`.
     """
     require_validity(ca, at)
-    _require_understood(ca)
     basic = _extension(ca, ExtensionOID.BASIC_CONSTRAINTS)
-    if not isinstance(basic, x509.BasicConstraints) or not basic.ca:
-        raise CertificateUnsuitable(
-            f"{describe(ca)} is no CA: it has "
-            + (
-                "basic constraints without CA:TRUE"
-                if isinstance(basic, x509.BasicConstraints)
-                else "no basic constraints"
-            )
-            + (" (X.509 v1)" if ca.version is x509.Version.v1 else "")
-        )
-    if basic.path_length is not None and basic.path_length < below:
+    if isinstance(basic, x509.BasicConstraints) and basic.path_length is not None and basic.path_length < below:
         raise CertificateUnsuitable(
             f"{describe(ca)} allows {basic.path_length} CAs below it (pathlen), and there are {below}"
         )
-    _require_ca_key_usage(ca, _extension(ca, ExtensionOID.KEY_USAGE))
-    _require_ca_purpose(ca, _extension(ca, ExtensionOID.EXTENDED_KEY_USAGE))
-    _require_ca_constraints(ca, _extension(ca, ExtensionOID.NAME_CONSTRAINTS))
-    _require_strong_key(ca)
 
 
-# The path builder
+def _subtrees(ca: x509.Certificate) -> tuple[x509.GeneralName, ...]:
+    constraints = _extension(ca, ExtensionOID.NAME_CONSTRAINTS)
+    if not isinstance(constraints, x509.NameConstraints):
+        return ()
+    return (*(constraints.permitted_subtrees or ()), *(constraints.excluded_subtrees or ()))
 
 
-def _asked(rule: Callable[[x509.Certificate, object], None]) -> Callable[..., None]:
-    def callback(policy: Policy, certificate: x509.Certificate, value: x509.ExtensionType | None) -> None:
-        rule(certificate, value)
-
-    return callback
-
-
-def _private_pki_ca() -> ExtensionPolicy:
-    either = Criticality.AGNOSTIC
-    return (
-        ExtensionPolicy.permit_all()
-        .require_present(
-            x509.BasicConstraints, either, None
-        )  # that it says CA, and pathlen, the verifier checks itself
-        .may_be_present(x509.KeyUsage, either, _asked(_require_ca_key_usage))
-        .may_be_present(x509.ExtendedKeyUsage, either, _asked(_require_ca_purpose))
-        .may_be_present(x509.NameConstraints, either, _asked(_require_ca_constraints))
-    )
+# The path
 
 
 def path_builder(profile: str, store: Store, max_depth: int) -> PolicyBuilder:
@@ -258,46 +283,89 @@ def path_builder(profile: str, store: Store, max_depth: int) -> PolicyBuilder:
     builder = PolicyBuilder().store(store).max_chain_depth(max_depth)
     if profile == "web-pki":
         return builder
-    # What it asks of a leaf, beyond what the verifier asks of every certificate, require_client_leaf has asked before.
-    return builder.extension_policies(ca_policy=_private_pki_ca(), ee_policy=ExtensionPolicy.permit_all())
+    # What it asks beyond what the verifier asks of every path, the rules of this module ask of each certificate.
+    anything = ExtensionPolicy.permit_all()
+    return builder.extension_policies(
+        ca_policy=anything.require_present(x509.BasicConstraints, Criticality.AGNOSTIC, None), ee_policy=anything
+    )
 
 
-def require_constrained_subjects(chain: tuple[x509.Certificate, ...]) -> None:
-    """Refuse what name constraints forbid in a subject, where the path builder looks at alternative names only.
+def names_another(child: x509.Certificate | x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
+    """Say whether the authority key identifier of `child`, if it has one, means another certificate than `issuer`."""
+    wanted = _extension(child, ExtensionOID.AUTHORITY_KEY_IDENTIFIER)
+    if not isinstance(wanted, x509.AuthorityKeyIdentifier):
+        return False
+    own = _extension(issuer, ExtensionOID.SUBJECT_KEY_IDENTIFIER)
+    names = [name.value for name in wanted.authority_cert_issuer or () if isinstance(name, x509.DirectoryName)]
+    return (
+        (isinstance(own, x509.SubjectKeyIdentifier) and wanted.key_identifier not in (None, own.digest))
+        or wanted.authority_cert_serial_number not in (None, issuer.serial_number)
+        or (bool(names) and names[0] != issuer.issuer)
+    )
 
-    RFC 5280 section 4.2.1.10 applies e-mail constraints to the subject's emailAddress, and OpenSSL applies DNS
-    constraints to a common name that looks like a host. The verifier has judged the alternative names; so a name in
-    the subject must be among those, wherever a CA above constrains its kind.
+
+def mistaken_issuer(chain: Sequence[x509.Certificate]) -> x509.Certificate | None:
+    """Return the first CA of a path that the certificate below it does not mean as its issuer, or None."""
+    return next((issuer for child, issuer in itertools.pairwise(chain) if names_another(child, issuer)), None)
+
+
+def require_key_identifiers(chain: Sequence[x509.Certificate]) -> None:
+    """Refuse a path in which a certificate says that its issuer is another one (RFC 5280 section 4.2.1.1, as OpenSSL).
+
+    Raises:
+        CertificateUntrusted: the detail says which.
+    """
+    for child, issuer in itertools.pairwise(chain):
+        if names_another(child, issuer):
+            raise CertificateUntrusted(
+                f"{describe(child)} has the authority key identifier of another certificate than {describe(issuer)}, "
+                "which did sign it: the CA's certificate was made anew with other identifiers. Put the right one into "
+                "the bundle, or issue the certificate anew"
+            )
+
+
+def require_constrained_names(chain: Sequence[x509.Certificate]) -> None:
+    """Refuse names that a CA's constraints may forbid, where the path builder does not look.
+
+    It has judged the alternative names. RFC 5280 section 4.2.1.10 applies e-mail constraints to the subject's
+    emailAddress too, and OpenSSL applies DNS constraints to a common name that looks like a host. So such a name in the
+    subject must be among the alternative names, wherever a CA above constrains its kind.
+
+    Raises:
+        CertificateUnsuitable: the detail says which name, and whose constraint.
     """
     for position, certificate in enumerate(chain[:-1]):
-        constrained = {
-            type(subtree)
-            for ca in chain[position + 1 :]
-            if isinstance(constraints := _extension(ca, ExtensionOID.NAME_CONSTRAINTS), x509.NameConstraints)
-            for subtree in (*(constraints.permitted_subtrees or ()), *(constraints.excluded_subtrees or ()))
-        }
-        if not constrained or (position and certificate.subject == certificate.issuer):
+        constraining = {type(subtree): ca for ca in chain[position + 1 :] for subtree in _subtrees(ca)}
+        if not constraining or (position and certificate.subject == certificate.issuer):
             continue
-        names = _extension(certificate, ExtensionOID.SUBJECT_ALTERNATIVE_NAME)
-        judged = set(names) if isinstance(names, x509.SubjectAlternativeName) else set()
-        for attribute in certificate.subject:
-            value = str(attribute.value)
-            unjudged = (
-                x509.RFC822Name in constrained
-                and attribute.oid == NameOID.EMAIL_ADDRESS
-                and value not in {name.value for name in judged if isinstance(name, x509.RFC822Name)}
-            ) or (
-                x509.DNSName in constrained
-                and position == 0
-                and attribute.oid == NameOID.COMMON_NAME
-                and "." in value
-                and value not in {name.value for name in judged if isinstance(name, x509.DNSName)}
+        unjudged = _unjudged_name(certificate, set(constraining), is_leaf=position == 0)
+        if unjudged:
+            raise CertificateUnsuitable(
+                f"{describe(certificate)} has the name {quoted(unjudged)} where the name constraints of "
+                f"{' and '.join(sorted({describe(ca) for ca in constraining.values()}))} cannot be applied to it: "
+                "issue it with the name among its DNS or e-mail alternative names, and nowhere else"
             )
-            if unjudged:
-                raise CertificateUnsuitable(
-                    f"{describe(certificate)} has {quoted(value)} in its subject and not among its alternative names, "
-                    "and a CA above it constrains such names: issue it with the name as an alternative name"
-                )
+
+
+def _unjudged_name(certificate: x509.Certificate, constrained: set[type], *, is_leaf: bool) -> str | None:
+    names = _extension(certificate, ExtensionOID.SUBJECT_ALTERNATIVE_NAME)
+    alternative = list(names) if isinstance(names, x509.SubjectAlternativeName) else []
+    emails = {name.value for name in alternative if isinstance(name, x509.RFC822Name)}
+    hosts = {name.value for name in alternative if isinstance(name, x509.DNSName)}
+    for name in alternative:
+        if x509.RFC822Name in constrained and isinstance(name, x509.OtherName) and name.type_id == _SMTP_UTF8_MAILBOX:
+            return repr(name.value)
+    for attribute in certificate.subject:
+        value = str(attribute.value)
+        if attribute.oid == NameOID.EMAIL_ADDRESS:
+            # Not an IA5String: OpenSSL refuses it below any constraint (X509_V_ERR_UNSUPPORTED_NAME_SYNTAX).
+            if attribute._type.name != "IA5String" or (x509.RFC822Name in constrained and value not in emails):
+                return value
+        elif is_leaf and attribute.oid == NameOID.COMMON_NAME and x509.DNSName in constrained:
+            looks_like_host = "." in value
+            if looks_like_host and value not in hosts:
+                return value
+    return None
 
 
 # The chain of one link
@@ -305,20 +373,22 @@ def require_constrained_subjects(chain: tuple[x509.Certificate, ...]) -> None:
 
 def needs_single_link(leaf: x509.Certificate) -> bool:
     """Say whether the path builder cannot judge this leaf: X.509 v1, or signed by an Ed25519 or Ed448 key."""
-    return leaf.version is x509.Version.v1 or leaf.signature_algorithm_oid in _EDDSA
+    return leaf.version is x509.Version.v1 or leaf.signature_algorithm_oid in EDDSA
 
 
 def require_single_link(leaf: x509.Certificate, anchor: x509.Certificate, at: dt.datetime) -> None:
     """RFC 5280 section 6.1 for a path of one link, a leaf issued directly by an anchor, all of it in one place.
 
     It is for leaves that the path builder cannot judge, and it fails closed on what it does not understand. Asked
-    before, by `require_client_leaf`: the leaf's validity, purpose, key, signature hash, and critical extensions.
+    before: the leaf's validity, and what `require_client_leaf` asks.
 
     Raises:
-        ClientCertError: `certificate_untrusted` where the anchor did not sign the leaf; what `require_ca` raises.
+        ClientCertError: `certificate_untrusted` where the anchor did not sign the leaf; `certificate_unsuitable`,
+            `certificate_expired`, `certificate_not_yet_valid` for the anchor.
     """
-    require_ca(anchor, at, below=0)
-    if _extension(anchor, ExtensionOID.NAME_CONSTRAINTS) is not None:
+    require_ca(anchor)
+    require_room(anchor, at, below=0)
+    if _subtrees(anchor):
         raise CertificateUnsuitable(
             f"{describe(anchor)} has name constraints, which cannot be applied to {describe(leaf)}: "
             "issue an X.509 v3 leaf under an RSA or ECDSA CA"
@@ -331,3 +401,9 @@ def require_single_link(leaf: x509.Certificate, anchor: x509.Certificate, at: dt
             "key of the CA of that name in the trust store: it comes from another CA, or "
             "from before that one was made anew"
         ) from error
+    require_key_identifiers((leaf, anchor))
+
+
+def is_eddsa(ca: x509.Certificate) -> bool:
+    """Say whether a CA signs with Ed25519 or Ed448."""
+    return isinstance(ca.public_key(), (ed25519.Ed25519PublicKey, ed448.Ed448PublicKey))

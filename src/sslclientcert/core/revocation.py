@@ -19,7 +19,7 @@ from cryptography.x509.oid import CRLEntryExtensionOID, ExtensionOID
 
 from .errors import CertificateRevoked, RevocationUnknown, quoted
 from .names import rfc4514
-from .policy import describe
+from .policy import describe, names_another
 
 __all__ = ["REVOCATION_MODES", "RevocationLists"]
 
@@ -31,37 +31,27 @@ _UNDERSTOOD_ENTRY_CRITICAL = frozenset({CRLEntryExtensionOID.CRL_REASON, CRLEntr
 class _RevocationList:
     """One list, with its serial numbers in a set: a scan of a million entries takes 44 ms, a lookup no time."""
 
-    def __init__(self, crl: x509.CertificateRevocationList, source: str) -> None:
+    def __init__(self, crl: x509.CertificateRevocationList) -> None:
         self.name = f"the CRL of {quoted(rfc4514(crl.issuer))}"
         for extension in crl.extensions:
             if extension.oid == ExtensionOID.DELTA_CRL_INDICATOR:
-                raise ValueError(f"{source}: {self.name} is a delta CRL; configure the complete one")
+                raise ValueError("it is a delta CRL; configure the complete one")
             if extension.oid == ExtensionOID.ISSUING_DISTRIBUTION_POINT:
                 raise ValueError(
-                    f"{source}: {self.name} covers only a part of the issuer's certificates (issuing distribution "
-                    "point) or is indirect; configure a complete and direct one"
+                    "it covers only a part of the issuer's certificates (issuing distribution point) or is indirect; "
+                    "configure a complete and direct one"
                 )
             if extension.critical:
                 raise ValueError(
-                    f"{source}: {self.name} has the critical extension {extension.oid.dotted_string}, which this "
-                    "library does not process"
+                    f"it has the critical extension {extension.oid.dotted_string}, which this library does not process"
                 )
         if crl.next_update_utc is None:
-            raise ValueError(f"{source}: {self.name} has no nextUpdate (RFC 5280 section 5.1.2.5 demands one)")
+            raise ValueError("it has no nextUpdate (RFC 5280 section 5.1.2.5 demands one)")
         self.crl = crl
         self.this_update = crl.last_update_utc
         self.next_update = crl.next_update_utc
-        self.serial_numbers = frozenset(self._serial_number(entry, source) for entry in crl)
+        self.serial_numbers = frozenset(_serial_number(entry) for entry in crl)
         self._signers: dict[x509.Certificate, bool] = {}
-
-    def _serial_number(self, entry: x509.RevokedCertificate, source: str) -> int:
-        for extension in entry.extensions:
-            if extension.critical and extension.oid not in _UNDERSTOOD_ENTRY_CRITICAL:
-                raise ValueError(
-                    f"{source}: {self.name} has an entry with the critical extension {extension.oid.dotted_string}, "
-                    "which this library does not process (an indirect CRL?)"
-                )
-        return entry.serial_number
 
     def is_by(self, issuer: x509.Certificate) -> bool:
         """Say whether the issuer signed this list and may (RFC 5280 section 6.3.3 (f) and (g))."""
@@ -74,13 +64,25 @@ class _RevocationList:
         for extension in issuer.extensions:
             if isinstance(extension.value, x509.KeyUsage) and not extension.value.crl_sign:
                 return False
-        digest = self.crl.signature_hash_algorithm
-        if digest is not None and digest.name in ("md5", "sha1"):
+        if names_another(self.crl, issuer):
             return False
         try:
+            digest = self.crl.signature_hash_algorithm
+            if digest is not None and digest.name in ("md5", "sha1"):
+                return False
             return self.crl.is_signature_valid(issuer.public_key())  # type: ignore[arg-type]  # any other key is a TypeError
         except (TypeError, ValueError, UnsupportedAlgorithm):
             return False
+
+
+def _serial_number(entry: x509.RevokedCertificate) -> int:
+    for extension in entry.extensions:
+        if extension.critical and extension.oid not in _UNDERSTOOD_ENTRY_CRITICAL:
+            raise ValueError(
+                f"an entry of it has the critical extension {extension.oid.dotted_string}, which this library does not "
+                "process (an indirect CRL?)"
+            )
+    return entry.serial_number
 
 
 class RevocationLists:
@@ -101,7 +103,12 @@ class RevocationLists:
         self.mode = mode
         self._by_issuer: dict[x509.Name, list[_RevocationList]] = {}
         for crl in crls:
-            self._by_issuer.setdefault(crl.issuer, []).append(_RevocationList(crl, source))
+            try:
+                self._by_issuer.setdefault(crl.issuer, []).append(_RevocationList(crl))
+            except (ValueError, x509.DuplicateExtension) as error:
+                raise ValueError(
+                    f"{source}: the CRL of {quoted(rfc4514(crl.issuer))} cannot be used: {error}"
+                ) from error
         for lists in self._by_issuer.values():
             lists.sort(key=lambda one: one.this_update, reverse=True)
 
@@ -120,16 +127,19 @@ class RevocationLists:
         """
         if self.mode == "off":
             return None
-        used = [
-            lists
-            for certificate, issuer in itertools.pairwise(chain)
-            if (lists := self._require_unrevoked(certificate, issuer, at)) is not None
+        anchor = chain[-1]
+        links = [*itertools.pairwise(chain), *([(anchor, anchor)] if anchor.subject == anchor.issuer else [])]
+        ends = [
+            until
+            for certificate, issuer in links
+            if (until := self._require_unrevoked(certificate, issuer, at, needed=certificate is not anchor)) is not None
         ]
-        return min((one.next_update for one in used), default=None)
+        return min(ends, default=None)
 
     def _require_unrevoked(
-        self, certificate: x509.Certificate, issuer: x509.Certificate, at: dt.datetime
-    ) -> _RevocationList | None:
+        self, certificate: x509.Certificate, issuer: x509.Certificate, at: dt.datetime, *, needed: bool
+    ) -> dt.datetime | None:
+        """Return until when the lists say that the certificate is good; None if they say nothing, where that may be."""
         candidates = self._by_issuer.get(issuer.subject, [])
         signed = [one for one in candidates if one.is_by(issuer)]
         current = next((one for one in signed if one.this_update <= at <= one.next_update), None)
@@ -137,8 +147,11 @@ class RevocationLists:
         latest = current or next(iter(signed), None)
         if latest is not None and certificate.serial_number in latest.serial_numbers:
             raise CertificateRevoked(f"{describe(certificate)} is on {latest.name} of {latest.this_update.isoformat()}")
-        if current is not None or self.mode == "if-available":
-            return current
+        if current is not None:
+            # A newer list may say otherwise from the moment on that it is current.
+            return min([current.next_update, *(one.this_update for one in signed if one.this_update > at)])
+        if self.mode == "if-available" or not needed:
+            return None
         if latest is not None:
             raise RevocationUnknown(
                 f"{latest.name} is not current: it holds from {latest.this_update.isoformat()} to "

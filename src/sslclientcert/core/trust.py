@@ -12,26 +12,29 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import os
-import threading
 import time
-import weakref
 from collections.abc import Iterable
 from typing import NamedTuple, TypeAlias
 
 from cryptography import x509
-from cryptography.x509.verification import Store, VerificationError
+from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
-from .bundle import anchors_of, parse_certificates, parse_crls
+from .bundle import anchors_of, by_comparable_name, parse_certificates, parse_crls, require_parsed
 from .diagnosis import why_untrusted
 from .errors import CertificateUntrusted, ClientCertError
 from .identity import ClientIdentity, _identity_of
+from .locks import ForkSafeLock
+from .names import comparable
 from .policy import (
     PROFILES,
+    mistaken_issuer,
     needs_single_link,
     path_builder,
+    require_ca,
     require_client_leaf,
-    require_constrained_subjects,
+    require_constrained_names,
     require_single_link,
+    require_validity,
 )
 from .presented import PresentedChain
 from .revocation import RevocationLists
@@ -77,27 +80,40 @@ class _Trust:
             raise ValueError(f"profile must be one of {', '.join(PROFILES)}, not {options.profile!r}")
         if not 0 <= options.max_depth <= 10:
             raise ValueError(f"max_depth must be from 0 to 10, not {options.max_depth}")
+        for certificate in bundle:
+            require_parsed(certificate, source)
         lists = tuple(crls)
         self.source = source
+        self._profile = options.profile
         self.private_pki = options.profile == "private-pki"
         self.max_depth = options.max_depth
         self.anchors = anchors_of(bundle)
         if not self.anchors:
             raise ValueError(f"{source}: every certificate is issued by another one of it, in a circle; add a root")
         self.intermediates = [certificate for certificate in bundle if certificate not in self.anchors]
-        self.by_subject: dict[x509.Name, list[x509.Certificate]] = {}
-        for certificate in bundle:
-            self.by_subject.setdefault(certificate.subject, []).append(certificate)
-        self._builder = path_builder(options.profile, Store(list(self.anchors)), options.max_depth)
+        self._by_name = by_comparable_name(bundle)
+        self._suited = [ca for ca in self.intermediates if self._suits(ca)]
+        self._roots = [ca for ca in bundle if ca in self.anchors and self._suits(ca)]
+        self._builder = self._build(self._roots) if self._roots else None
         self._revocation = RevocationLists(lists, options.revocation or ("require" if lists else "off"), crl_source)
+
+    def _suits(self, ca: x509.Certificate) -> bool:
+        """Say whether a certificate may be a CA by the profile; web-pki leaves that to the path builder."""
+        try:
+            if self.private_pki:
+                require_ca(ca)
+        except ClientCertError:
+            return False
+        return True
 
     def verify(self, presented: PresentedChain, at: dt.datetime) -> _Verified:
         """Verify, and say until when the answer holds. The one place where an identity is made."""
+        require_validity(presented.leaf, at)
         if self.private_pki:
-            require_client_leaf(presented.leaf, at)
+            require_client_leaf(presented.leaf)
         chain = self._path(presented, at)
         if self.private_pki:
-            require_constrained_subjects(chain)
+            require_constrained_names(chain)
         listed_until = self._revocation.require_unrevoked(chain, at)
         until = min(certificate.not_valid_after_utc for certificate in chain)
         return _Verified(_identity_of(chain), min(until, listed_until or until))
@@ -108,16 +124,38 @@ class _Trust:
         if self.private_pki and leaf in self.anchors:
             return (leaf,)  # pinned: trusted as itself
         if self.private_pki and needs_single_link(leaf):
-            return self._single_link(leaf, at)
+            return self._single_link(presented, at)
+        forwarded = [ca for ca in presented.intermediates if self._suits(ca)]
+        # A forwarded chain that nowhere touches the bundle is a stranger's; no search, which could be made a long one.
+        strange = forwarded and not any(comparable(one.issuer) in self._by_name for one in (leaf, *forwarded))
+        if strange or self._builder is None:
+            raise self._why(presented, at, "it has no issuer in the bundle")
         try:
-            verifier = self._builder.time(at).build_client_verifier()
-            return tuple(verifier.verify(leaf, [*self.intermediates, *presented.intermediates]).chain)
+            return self._search(leaf, [*self._suited, *forwarded], self._builder, at)
         except (VerificationError, ValueError) as error:
             raise self._why(presented, at, str(error)) from error
 
-    def _single_link(self, leaf: x509.Certificate, at: dt.datetime) -> tuple[x509.Certificate, ...]:
+    def _search(
+        self, leaf: x509.Certificate, pool: list[x509.Certificate], builder: PolicyBuilder, at: dt.datetime
+    ) -> tuple[x509.Certificate, ...]:
+        chain = tuple(builder.time(at).build_client_verifier().verify(leaf, pool).chain)
+        mistaken = mistaken_issuer(chain) if self.private_pki else None
+        if mistaken is None:
+            return chain
+        # A CA whose certificate was renewed with the same key: the path builder does not tell one from the other, and
+        # the leaf may. Without the one that it does not mean there may be the one that it does.
+        roots = [ca for ca in self._roots if ca != mistaken]
+        if not roots:
+            raise ValueError("the authority key identifier is of another certificate")
+        return self._search(leaf, [ca for ca in pool if ca != mistaken], self._build(roots), at)
+
+    def _build(self, roots: list[x509.Certificate]) -> PolicyBuilder:
+        return path_builder(self._profile, Store(roots), self.max_depth)
+
+    def _single_link(self, presented: PresentedChain, at: dt.datetime) -> tuple[x509.Certificate, ...]:
+        leaf = presented.leaf
         refusal: ClientCertError | None = None
-        for anchor in self.by_subject.get(leaf.issuer, ()):
+        for anchor in self._by_name.get(comparable(leaf.issuer), ()):
             if anchor not in self.anchors:
                 continue
             try:
@@ -127,18 +165,13 @@ class _Trust:
                 refusal = error if refusal is None or isinstance(refusal, CertificateUntrusted) else refusal
             else:
                 return (leaf, anchor)
-        if refusal is not None:
-            raise refusal
-        said = (
-            "an X.509 v1 leaf, and one signed with Ed25519 or Ed448, must be issued directly by an anchor of the bundle"
-        )
-        raise self._why(PresentedChain(leaf), at, said)
+        raise refusal or self._why(presented, at, "it must be issued directly by an anchor of the bundle")
 
     def _why(self, presented: PresentedChain, at: dt.datetime, verifier_said: str) -> ClientCertError:
         return why_untrusted(
             presented.leaf,
             anchors=self.anchors,
-            by_subject=self.by_subject,
+            by_name=self._by_name,
             forwarded=presented.intermediates,
             at=at,
             max_depth=self.max_depth,
@@ -305,11 +338,10 @@ class _Files:
         self.crl = crl
         self.interval = interval
         self.next_look = 0.0
-        self.lock = threading.Lock()
+        self.lock = ForkSafeLock()
         self._seen: tuple[_Stat, ...] | None = None
         self._failed: tuple[_Stat, ...] | None = None
         self._complaint = ""
-        _all_files.add(self)
 
     def look(self, options: _Options) -> _Trust | None:
         """Return new trust if the files changed and load; None if they did not, or do not. Called under the lock."""
@@ -359,16 +391,3 @@ class _Files:
 def _read(path: str) -> bytes:
     with open(path, "rb") as file:
         return file.read()
-
-
-# A lock that another thread held at the fork would stay held in the child for ever, and nothing would be reloaded.
-_all_files: weakref.WeakSet[_Files] = weakref.WeakSet()
-
-
-def _after_fork() -> None:
-    for files in _all_files:
-        files.lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
