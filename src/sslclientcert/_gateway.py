@@ -1,0 +1,104 @@
+"""What the two gateways share: the answer to a refusal, the exemptions, and what is computed once for an identity.
+
+The other adapters may use it too; it knows nothing of WSGI, ASGI, or any framework.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
+
+from .core.authenticator import ClientCertAuthenticator
+from .core.errors import ClientCertError
+from .core.identity import ClientIdentity
+
+__all__ = ["JUDGED", "Answer", "Exempt", "PerIdentity", "answer_to", "exemption", "require_arguments"]
+
+JUDGED = "sslclientcert.judged"
+"""Where a scope says what each authenticator's middleware found, for an adapter behind it: the raw headers are gone."""
+
+Exempt: TypeAlias = Iterable[str] | Callable[[Any], bool]
+
+_Value = TypeVar("_Value")
+
+
+class Answer(NamedTuple):
+    """An HTTP answer: the status, the headers with lower-case names, and the body."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+def answer_to(error: ClientCertError) -> Answer:
+    """Return the answer to a refusal as problem details (RFC 9457): the code and the title, never the detail."""
+    body = json.dumps(error.problem()).encode()
+    headers = [
+        ("content-type", "application/problem+json"),
+        ("content-length", str(len(body))),
+        ("cache-control", "no-store"),
+    ]
+    return Answer(error.status, headers, body)
+
+
+def require_arguments(app: object, authenticator: object, *, required: object, keep_headers: object) -> None:
+    """Refuse arguments of a middleware that would fail, or loosen it in silence, only when requests come.
+
+    Raises:
+        TypeError: the message says which, and what it should be.
+    """
+    if not callable(app):
+        raise TypeError(f"app must be the application to protect, not {app!r}")
+    if not isinstance(authenticator, ClientCertAuthenticator):
+        raise TypeError(
+            f"authenticator must be a ClientCertAuthenticator, such as one of 'ca.crt', not {authenticator!r}"
+        )
+    for name, value in (("required", required), ("keep_headers", keep_headers)):
+        if not isinstance(value, bool):
+            raise TypeError(f"{name} must be True or False, not {value!r}")
+
+
+def exemption(exempt: Exempt, path_of: Callable[[Any], str]) -> Callable[[Any], bool] | None:
+    """Return what says whether a request needs no identity; None if every request needs one.
+
+    Parameters:
+        exempt: exact paths, or a function of the request that returns exactly True for what is exempt.
+        path_of: returns a request's path, as the application routes it.
+
+    Raises:
+        TypeError: `exempt` is one str, or a coroutine function.
+        ValueError: a path does not start with "/".
+    """
+    if callable(exempt):
+        if inspect.iscoroutinefunction(exempt) or inspect.iscoroutinefunction(type(exempt).__call__):
+            raise TypeError("exempt is called without await: give an ordinary function that returns True or False")
+        return lambda request: exempt(request) is True
+    if isinstance(exempt, (str, bytes)):
+        raise TypeError(f"exempt is a list of paths or a function, not one string: write exempt=[{exempt!r}]")
+    paths: frozenset[object] = frozenset(exempt)
+    for path in paths:
+        if not isinstance(path, str) or not path.startswith("/"):
+            raise ValueError(f"exempt holds {path!r}: paths are matched exactly and start with '/', such as '/healthz'")
+    return (lambda request: path_of(request) in paths) if paths else None
+
+
+class PerIdentity(Generic[_Value]):
+    """Calls a function once for each identity, and remembers the value as long as the identity lives.
+
+    The value is kept in the identity, beside those of its cached properties: a dictionary of identities would hash a
+    certificate at every request, which costs more than all the rest of it.
+    """
+
+    def __init__(self, compute: Callable[[ClientIdentity], _Value]) -> None:
+        self._compute = compute
+        self._key = f"{compute.__module__}.{compute.__qualname__}"  # no attribute has a name with dots
+
+    def __call__(self, identity: ClientIdentity) -> _Value:
+        """Return the value for `identity`."""
+        known = identity.__dict__
+        value: _Value | None = known.get(self._key)
+        if value is None:
+            value = known[self._key] = self._compute(identity)
+        return value

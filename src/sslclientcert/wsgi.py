@@ -1,0 +1,191 @@
+"""WSGI middleware: the client identity, and mod_ssl's variables, in the environ.
+
+Not verified here: the TLS handshake. Only the proxy saw it, so this is as good as the way the headers come by; the
+authenticator's `trusted_proxies` guards it.
+
+A WSGI server has folded `ssl-client-cert` and `ssl_client_cert` into one key, and joined what came twice (or kept the
+last of it), before this middleware runs. The encodings' grammars catch a join; against servers that keep the last, the
+proxy must drop the other spelling.
+
+Sources: PEP 3333; mod_ssl's documentation, "Environment Variables", and the values that Apache 2.4 gives.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from http import HTTPStatus
+from time import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from ._gateway import Exempt, PerIdentity, answer_to, exemption, require_arguments
+from .core.authenticator import ClientCertAuthenticator
+from .core.errors import ClientCertError
+from .core.identity import ClientIdentity
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+__all__ = ["ClientCertMiddleware"]
+
+_IDENTITY = "sslclientcert.identity"
+_PREFIX = "SSL_CLIENT_"
+_SECONDS_A_DAY = 86400
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")  # in every locale
+_DN_SUFFIXES = {
+    NameOID.COUNTRY_NAME: "C",
+    NameOID.STATE_OR_PROVINCE_NAME: "ST",
+    NameOID.LOCALITY_NAME: "L",
+    NameOID.ORGANIZATION_NAME: "O",
+    NameOID.ORGANIZATIONAL_UNIT_NAME: "OU",
+    NameOID.COMMON_NAME: "CN",
+    NameOID.TITLE: "T",
+    NameOID.INITIALS: "I",
+    NameOID.GIVEN_NAME: "G",
+    NameOID.SURNAME: "S",
+    x509.ObjectIdentifier("2.5.4.13"): "D",
+    NameOID.USER_ID: "UID",
+    NameOID.EMAIL_ADDRESS: "Email",
+}
+# OpenSSL's ASN1_STRFLGS_ESC_CTRL: control characters as a backslash and two digits, and so the backslash too.
+_CONTROLS = {code: f"\\{code:02X}" for code in (*range(0x20), 0x7F)}
+_ESCAPES = {**_CONTROLS, ord("\\"): "\\\\"}
+
+
+class ClientCertMiddleware:
+    """WSGI middleware that lets only verified clients through to `app`.
+
+    Not verified: that nobody but the proxy can reach the application, beyond the authenticator's `trusted_proxies`.
+
+    What the application finds in its environ:
+
+    - `sslclientcert.identity`: the `ClientIdentity`, or None if the client is anonymous (with `required=False`, and on
+      exempt paths).
+    - mod_ssl's variables of the verified certificate, as native strings (UTF-8 read as latin-1): `SSL_CLIENT_VERIFY`
+      (`SUCCESS`, or `NONE` for an anonymous client), `SSL_CLIENT_CERT`, `SSL_CLIENT_S_DN`, `SSL_CLIENT_S_DN_CN` and
+      its like, `SSL_CLIENT_I_DN`, `SSL_CLIENT_I_DN_CN` and its like, `SSL_CLIENT_M_SERIAL`, `SSL_CLIENT_M_VERSION`,
+      `SSL_CLIENT_V_START`, `SSL_CLIENT_V_END`, `SSL_CLIENT_V_REMAIN`, `SSL_CLIENT_SAN_DNS_0`,
+      `SSL_CLIENT_SAN_Email_0`, `SSL_CLIENT_SAN_OTHER_msUPN_0` and the following. Any `SSL_CLIENT_*` from elsewhere
+      (the server, another layer, the process environment) is removed first, the anonymous client's too.
+    - none of the raw headers that the authenticator reads.
+
+    The environ is changed in place, as PEP 3333 allows. A refusal is answered as `application/problem+json`
+    (RFC 9457) with the error's status, code and title; the detail is for logs.
+
+    Parameters:
+        app: the WSGI application.
+        authenticator: judges each request.
+        required: whether a request without a certificate is refused. If False it goes on as anonymous; a certificate
+            that does not verify is refused all the same.
+        exempt: what needs no identity, such as the kubelet's probes, which come straight to the pod: exact values of
+            PATH_INFO, which is the path below SCRIPT_NAME, percent-decoded; or a function of the environ that returns
+            exactly True. A certificate is not even looked at there; the identity is None.
+        keep_headers: leave the raw headers of a judged request in the environ. Nobody downstream should need them.
+
+    Raises:
+        TypeError: an argument is not of its type; `exempt` is a single string or a coroutine function.
+        ValueError: an exempt path does not start with "/".
+    """
+
+    def __init__(
+        self,
+        app: WSGIApplication,
+        authenticator: ClientCertAuthenticator,
+        *,
+        required: bool = True,
+        exempt: Exempt = (),
+        keep_headers: bool = False,
+    ) -> None:
+        require_arguments(app, authenticator, required=required, keep_headers=keep_headers)
+        self._app = app
+        self._authenticate = authenticator.authenticate_environ
+        self._raw = tuple(authenticator.guarded_environ)
+        self._required = required
+        self._exempt = exemption(exempt, _path)
+        self._keep_headers = keep_headers
+        self._variables = PerIdentity(_mod_ssl)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Judge one request; pass it on, or answer it."""
+        exempt = self._exempt is not None and self._exempt(environ)
+        try:
+            identity = None if exempt else self._authenticate(environ, required=self._required)
+        except ClientCertError as error:
+            return _refuse(error, environ, start_response)
+        if exempt or not self._keep_headers:
+            for key in self._raw:
+                environ.pop(key, None)
+        if _PREFIX in "".join(environ):  # takes a sixth of the time of a look at each key
+            for key in [key for key in environ if key.startswith(_PREFIX)]:
+                del environ[key]
+        environ[_IDENTITY] = identity
+        if identity is None:
+            environ["SSL_CLIENT_VERIFY"] = "NONE"
+        else:
+            variables, expiry = self._variables(identity)
+            environ.update(variables)
+            environ["SSL_CLIENT_V_REMAIN"] = str(int((expiry - time()) / _SECONDS_A_DAY))
+        return self._app(environ, start_response)
+
+
+def _path(environ: WSGIEnvironment) -> str:
+    path: str = environ.get("PATH_INFO", "")
+    return path.encode("latin-1").decode("utf-8", "surrogateescape")
+
+
+def _refuse(error: ClientCertError, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    answer = answer_to(error)
+    start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", answer.headers)
+    return [] if environ.get("REQUEST_METHOD") == "HEAD" else [answer.body]
+
+
+class _Variables(NamedTuple):
+    variables: dict[str, str]
+    expiry: float
+
+
+def _mod_ssl(identity: ClientIdentity) -> _Variables:
+    certificate, sans = identity.certificate, identity.sans
+    variables = {
+        "VERIFY": "SUCCESS",
+        "CERT": identity.pem,
+        "M_VERSION": str(certificate.version.value + 1),
+        "M_SERIAL": _serial(identity.serial_number),
+        "V_START": _time(identity.not_before),
+        "V_END": _time(identity.not_after),
+        "S_DN": identity.subject.translate(_CONTROLS),
+        "I_DN": identity.issuer.translate(_CONTROLS),
+        **dict(_attributes("S_DN", certificate.subject)),
+        **dict(_attributes("I_DN", certificate.issuer)),
+    }
+    for kind, names in (("DNS", sans.dns_names), ("Email", sans.emails), ("OTHER_msUPN", sans.upns)):
+        variables |= {f"SAN_{kind}_{number}": name.translate(_ESCAPES) for number, name in enumerate(names)}
+    native = {_PREFIX + name: value.encode().decode("latin-1") for name, value in variables.items()}
+    return _Variables(native, identity.not_after.timestamp())
+
+
+def _attributes(prefix: str, name: x509.Name) -> Iterator[tuple[str, str]]:
+    """Yield the attributes that mod_ssl exports; the second of a type ends in _1."""
+    seen: Counter[str] = Counter()
+    for attribute in name:
+        suffix = _DN_SUFFIXES.get(attribute.oid)
+        if suffix is not None and isinstance(attribute.value, str):
+            number = f"_{seen[suffix]}" if seen[suffix] else ""
+            seen[suffix] += 1
+            yield f"{prefix}_{suffix}{number}", attribute.value.translate(_ESCAPES)
+
+
+def _serial(number: int) -> str:
+    """Write it as OpenSSL's i2a_ASN1_INTEGER: upper-case hexadecimal, an even number of digits."""
+    digits = f"{abs(number):X}"
+    return "-" * (number < 0) + "0" * (len(digits) % 2) + digits
+
+
+def _time(moment: datetime) -> str:
+    """Write it as OpenSSL's ASN1_TIME_print: `Nov  1 05:06:07 2026 GMT`."""
+    return f"{_MONTHS[moment.month - 1]} {moment.day:2} {moment:%H:%M:%S} {moment.year} GMT"
