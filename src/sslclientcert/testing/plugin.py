@@ -1,0 +1,105 @@
+"""The pytest plugin: fixtures for tests of an application behind a proxy that passes on client certificates.
+
+pytest imports this module in every run of an environment where the library is installed. Therefore it imports nothing
+of weight, and a suite that uses none of its fixtures does not notice it. All names start with `sslclientcert_`.
+
+`sslclientcert_proxy` and `sslclientcert_ca` are there to be overridden in a `conftest.py`, for another proxy or another
+kind of CA; the other fixtures follow them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .refusals import REFUSALS, RefusedClient
+
+if TYPE_CHECKING:
+    from ..core.authenticator import ClientCertAuthenticator
+    from ..core.identity import ClientIdentity
+    from ..core.proxies import Proxy
+    from .ca import ClientCA, IssuedCertificate
+
+__all__: list[str] = []
+
+
+@pytest.fixture(scope="session")
+def sslclientcert_proxy() -> str | Proxy:
+    """The proxy whose headers the other fixtures give: "nginx-ingress". Override it for another row of `PROXIES`."""
+    return "nginx-ingress"
+
+
+@pytest.fixture(scope="session")
+def sslclientcert_ca() -> ClientCA:
+    """A CA for client certificates, one for the whole run."""
+    from .ca import ClientCA
+
+    return ClientCA()
+
+
+@pytest.fixture(scope="session")
+def sslclientcert_certificate(sslclientcert_ca: ClientCA) -> IssuedCertificate:
+    """A good client certificate with alternative names of the common kinds."""
+    return sslclientcert_ca.issue(
+        "client",
+        dns_names=["client.example.org"],
+        emails=["client@example.org"],
+        uris=["spiffe://example.org/client"],
+        organization="Example",
+    )
+
+
+@pytest.fixture
+def sslclientcert_headers(
+    sslclientcert_certificate: IssuedCertificate, sslclientcert_proxy: str | Proxy
+) -> dict[str, str]:
+    """What the proxy sends for the good certificate, in a new dict."""
+    return sslclientcert_certificate.headers(sslclientcert_proxy)
+
+
+@pytest.fixture
+def sslclientcert_no_certificate(sslclientcert_proxy: str | Proxy) -> dict[str, str]:
+    """What the proxy sends for a client that presented no certificate, in a new dict."""
+    from .encoders import encode
+
+    return encode(None, sslclientcert_proxy)
+
+
+@pytest.fixture(scope="session")
+def sslclientcert_identity(sslclientcert_ca: ClientCA, sslclientcert_certificate: IssuedCertificate) -> ClientIdentity:
+    """The identity of the good certificate, for code that takes an identity and no request."""
+    from ..core.presented import PresentedChain
+
+    return sslclientcert_ca.trust_store().verify(PresentedChain(sslclientcert_certificate.certificate))
+
+
+@pytest.fixture(params=[refusal.word for refusal in REFUSALS])
+def sslclientcert_refused(
+    request: pytest.FixtureRequest, sslclientcert_ca: ClientCA, sslclientcert_proxy: str | Proxy
+) -> RefusedClient:
+    """A client to refuse. A test that uses it runs once for each way to be wrong.
+
+    For some of the ways only: `@pytest.mark.parametrize("sslclientcert_refused", ["expired"], indirect=True)`.
+    """
+    (refusal,) = (refusal for refusal in REFUSALS if refusal.word == request.param)
+    certificate: IssuedCertificate = getattr(sslclientcert_ca, refusal.word)("mallory")
+    return RefusedClient(certificate, certificate.headers(sslclientcert_proxy), refusal.code, refusal.status)
+
+
+@pytest.fixture
+def sslclientcert_trusting(sslclientcert_ca: ClientCA) -> Iterator[Callable[[ClientCertAuthenticator], None]]:
+    """A function that makes an application's own authenticator trust the CA of the test until the test's end.
+
+    See `sslclientcert.testing.trusting` for what is suspended and what stays.
+    """
+    from .overrides import trusting
+
+    with contextlib.ExitStack() as overrides:
+
+        def trust(authenticator: ClientCertAuthenticator) -> None:
+            overrides.enter_context(trusting(authenticator, sslclientcert_ca))
+
+        yield trust
