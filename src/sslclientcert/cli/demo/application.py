@@ -1,0 +1,46 @@
+"""The application of the demo: it greets whoever the middleware verified. A process of its own, run by uvicorn.
+
+It trusts certificate headers from its Unix socket, where nginx speaks, and from nobody else. Beside it, it listens on
+a TCP port, where anybody may try.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import uvicorn
+
+from ... import ClientCertAuthenticator
+from ...asgi import ClientCertMiddleware
+from .cases import HEALTH_PATH
+
+__all__ = ["main"]
+
+
+async def greet(
+    scope: MutableMapping[str, Any],
+    receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
+    send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
+) -> None:
+    """Answer with the name and the serial number of the verified client."""
+    identity = scope["state"].get("client_identity")
+    answer = {"healthy": True} if identity is None else {"hello": identity.subject, "serial": identity.serial_number}
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+    await send({"type": "http.response.body", "body": json.dumps(answer).encode()})
+
+
+def main(ca: str, *listeners: str) -> None:
+    """Serve on the listening sockets with these file descriptors until SIGTERM."""
+    authenticator = ClientCertAuthenticator(ca, trusted_proxies=["unix"])
+    application = ClientCertMiddleware(greet, authenticator, exempt=[HEALTH_PATH])
+    # proxy_headers=False: by default uvicorn replaces the peer's address by X-Forwarded-For's, which anybody may write.
+    config = uvicorn.Config(application, proxy_headers=False, lifespan="off", timeout_graceful_shutdown=1)
+    uvicorn.Server(config).run([socket.socket(fileno=int(listener)) for listener in listeners])
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,159 @@
+"""What a certificate says of itself, as JSON-ready values. **Nothing of it is verified**, and anybody can write it."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import hashlib
+from collections.abc import Callable, Iterator
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from ..core.der import element
+from ..core.errors import ClientCertError
+from ..core.names import rfc4514
+from ..core.policy import require_ca, require_client_leaf, require_room, require_strong_signature, require_validity
+
+__all__ = ["facts", "hints", "serial_number", "validity"]
+
+_UPN = "1.3.6.1.4.1.311.20.2.3"
+_UTF8_STRING = 0x0C
+_GENERAL_NAMES = {
+    x509.DNSName: "DNS",
+    x509.RFC822Name: "email",
+    x509.UniformResourceIdentifier: "URI",
+    x509.IPAddress: "IP",
+}
+_KEY_USAGES = {
+    "digital_signature": "digitalSignature",
+    "content_commitment": "nonRepudiation",
+    "key_encipherment": "keyEncipherment",
+    "data_encipherment": "dataEncipherment",
+    "key_agreement": "keyAgreement",
+    "key_cert_sign": "keyCertSign",
+    "crl_sign": "cRLSign",
+}
+
+
+def facts(certificate: x509.Certificate) -> dict[str, object]:
+    """Return what a certificate says: names, validity, key, usages, extensions, and its fingerprints.
+
+    Not verified: any of it. The certificate must have been parsed by `PresentedChain`, which refuses one with a field
+    that does not parse.
+    """
+    values = [extension.value for extension in certificate.extensions]
+    der = certificate.public_bytes(Encoding.DER)
+    return {
+        "subject": rfc4514(certificate.subject),
+        "issuer": rfc4514(certificate.issuer),
+        "serial_number": str(certificate.serial_number),
+        "version": certificate.version.name,
+        "not_before": certificate.not_valid_before_utc.isoformat(),
+        "not_after": certificate.not_valid_after_utc.isoformat(),
+        "public_key": _public_key(certificate),
+        "signature_algorithm": _named(certificate.signature_algorithm_oid),
+        "subject_alternative_names": [
+            _general_name(name) for names in values if isinstance(names, x509.SubjectAlternativeName) for name in names
+        ],
+        "key_usage": [
+            label
+            for usage in values
+            if isinstance(usage, x509.KeyUsage)
+            for attribute, label in _KEY_USAGES.items()
+            if getattr(usage, attribute)
+        ],
+        "extended_key_usage": [
+            _named(purpose) for usage in values if isinstance(usage, x509.ExtendedKeyUsage) for purpose in usage
+        ],
+        "extensions": [_named(each.oid) + (" (critical)" if each.critical else "") for each in certificate.extensions],
+        "fingerprint_sha256": hashlib.sha256(der).hexdigest(),
+        "fingerprint_sha1": hashlib.sha1(der, usedforsecurity=False).hexdigest(),  # nginx logs this one
+        "thumbprint_s256": base64.urlsafe_b64encode(hashlib.sha256(der).digest()).rstrip(b"=").decode(),
+    }
+
+
+def serial_number(certificate: x509.Certificate) -> str:
+    """Return the serial number in hexadecimal, two digits a byte, as openssl and nginx print it."""
+    digits = f"{abs(certificate.serial_number):X}"
+    return "-" * (certificate.serial_number < 0) + digits.zfill(len(digits) + len(digits) % 2)
+
+
+def validity(certificate: x509.Certificate, at: dt.datetime) -> str:
+    """Return the days of the validity, and whether `at` is outside of it."""
+    start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    outside = " (NOT YET VALID)" if at < start else " (EXPIRED)" if at > end else ""
+    return f"{start:%Y-%m-%d} to {end:%Y-%m-%d}{outside}"
+
+
+def hints(certificate: x509.Certificate, position: int, at: dt.datetime) -> Iterator[str]:
+    """Yield why a certificate could not act in its seat, whoever issued it; finding nothing says nothing.
+
+    Parameters:
+        certificate: it, parsed by `PresentedChain`.
+        position: 0 for the client's own, then the CAs above it.
+        at: the present, aware.
+    """
+    # Each by itself, so that dates do not hide what else is wrong.
+    rules: list[Callable[[], None]] = (
+        [
+            lambda: require_room(certificate, at, position - 1),
+            lambda: require_ca(certificate),
+            lambda: require_strong_signature(certificate),
+        ]
+        if position
+        else [lambda: require_validity(certificate, at), lambda: require_client_leaf(certificate)]
+    )
+    for rule in rules:
+        try:
+            rule()
+        except ClientCertError as error:
+            yield error.detail
+    if position == 0:
+        basic = [one.value for one in certificate.extensions if isinstance(one.value, x509.BasicConstraints)]
+        if basic and basic[0].ca:
+            yield "it is the certificate of a CA; was the client's meant?"
+        if certificate.subject == certificate.issuer:
+            yield "it names itself as its issuer, so only a bundle that holds this very certificate accepts it"
+        if certificate.version is x509.Version.v1:
+            yield "it is X.509 v1, so only a bundle that holds its issuer as an anchor accepts it"
+
+
+def _named(oid: x509.ObjectIdentifier) -> str:
+    name = oid._name
+    return oid.dotted_string if name == "Unknown OID" else name
+
+
+def _public_key(certificate: x509.Certificate) -> str:
+    try:
+        key = certificate.public_key()
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return f"{_named(certificate.public_key_algorithm_oid)}, not supported"
+    kind = type(key).__name__.removeprefix("_").removesuffix("PublicKey")
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return f"EC {key.curve.name}"
+    size: int | None = getattr(key, "key_size", None)
+    return kind if size is None else f"{kind} {size} bits"
+
+
+def _general_name(name: x509.GeneralName) -> str:
+    kind = _GENERAL_NAMES.get(type(name))
+    if kind is not None:
+        return f"{kind}:{name.value}"
+    if isinstance(name, x509.DirectoryName):
+        return f"directory:{rfc4514(name.value)}"
+    if isinstance(name, x509.OtherName):
+        oid = name.type_id.dotted_string
+        return f"UPN:{_utf8(name.value)}" if oid == _UPN else f"other {oid}:{name.value.hex()}"
+    return f"registered:{name.value.dotted_string}"
+
+
+def _utf8(der: bytes) -> str:
+    """Return the text of a DER UTF8String; of anything else the hexadecimal digits."""
+    try:
+        tag, start, end = element(der)
+        return der[start:end].decode() if tag == _UTF8_STRING and end == len(der) else f"#{der.hex()}"
+    except ValueError:
+        return f"#{der.hex()}"

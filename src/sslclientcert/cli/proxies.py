@@ -1,0 +1,77 @@
+"""`sslclientcert proxies`: the proxies that the library knows, their headers, and how to configure each."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json as json_format
+
+from ..core.proxies import PROXIES, Proxy
+from .evidence import row_of
+from .terminal import add_json, painted
+
+__all__ = ["add_arguments", "run"]
+
+_ROLES = ("certificate", "chain", "verdict", "presence", "subject", "issuer")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command to its parser."""
+    parser.add_argument("name", metavar="NAME", nargs="?", help="show this proxy alone, with its configuration to copy")
+    add_json(parser)
+
+
+def run(*, name: str | None, json: bool) -> int:
+    """Print the table, or one row of it with its configuration.
+
+    Parameters:
+        name: the row to print alone.
+        json: print JSON.
+
+    Returns:
+        0.
+
+    Raises:
+        Misuse: there is no such proxy.
+    """
+    if name is not None:
+        row = row_of(name)
+        print(json_format.dumps(_as_dict(row), indent=2) if json else _one(row))
+    elif json:
+        print(json_format.dumps([_as_dict(row) for row in PROXIES.values()], indent=2))
+    else:
+        print(_table())
+    return 0
+
+
+def _as_dict(row: Proxy) -> dict[str, object]:
+    return {**dataclasses.asdict(row), "verdict_none": sorted(row.verdict_none)}
+
+
+def _roles(row: Proxy) -> dict[str, str]:
+    return {role: header for role, header in zip(_ROLES, row.headers, strict=True) if header is not None}
+
+
+def _encodings(row: Proxy) -> dict[str, str]:
+    encodings = {"certificate": row.certificate_encoding, "chain": row.chain_encoding}
+    return {role: encoding for role, encoding in encodings.items() if encoding is not None}
+
+
+def _table() -> str:
+    lines = [("proxy", "certificate header", "encoding", "also reads")]
+    for row in PROXIES.values():
+        _, *others = _roles(row).values()
+        lines.append((row.name, row.certificate_header, row.certificate_encoding, ", ".join(others)))
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    head, *rows = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
+    return "\n".join([painted(head, "dim"), *rows])
+
+
+def _one(row: Proxy) -> str:
+    encodings = _encodings(row)
+    lines = [
+        f"{painted(role.ljust(12), 'dim')}{header}" + (f" ({encodings[role]})" if role in encodings else "")
+        for role, header in _roles(row).items()
+    ]
+    configuration = row.configuration.rstrip() or "No configuration to copy: see the manual of the proxy."
+    return "\n".join([*lines, "", configuration])

@@ -1,0 +1,75 @@
+"""What reaches the terminal: text that cannot command it, colours where there is somebody to see them, complaints.
+
+Names in a certificate are a stranger's. Printed as they are, they could move the cursor, rewrite the answer above them,
+or turn the reading direction; so every character that is not printable is shown by its escape.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import Literal, TypeAlias
+
+__all__ = ["Colour", "Misuse", "add_file", "add_json", "add_proxy", "complaint", "painted", "shown"]
+
+Colour: TypeAlias = Literal["red", "green", "yellow", "dim"]
+
+_CODES: dict[Colour, int] = {"red": 31, "green": 32, "yellow": 33, "dim": 2}
+_CLIP = 400
+_REMEDIES: dict[type[OSError], str] = {
+    FileNotFoundError: "there is no such file; check the path and the folder you are in",
+    IsADirectoryError: "it is a folder; name a file in it",
+    PermissionError: "it may not be read by you; check its owner and mode (ls -l)",
+}
+
+
+class Misuse(Exception):
+    """The command was given what it cannot work with. The message says what, and what to do."""
+
+
+def shown(text: object, limit: int = _CLIP) -> str:
+    """Return untrusted text for the terminal: what is not printable as an escape, and clipped to `limit` characters.
+
+    Not printable, by Unicode's word, is every control, format (bidirectional overrides) and unassigned character.
+    """
+    whole = str(text)
+    visible = "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in whole[:limit]
+    )
+    return visible if len(whole) <= limit else f"{visible}... ({len(whole)} characters)"
+
+
+def painted(text: str, colour: Colour) -> str:
+    """Return text in a colour, if standard output is a terminal and NO_COLOR (https://no-color.org) is not set."""
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" or not sys.stdout.isatty()
+    return text if plain else f"\x1b[{_CODES[colour]}m{text}\x1b[0m"
+
+
+def complaint(error: Misuse | OSError) -> str:
+    """Return the sentence that says what is wrong with which file, and what to do."""
+    if isinstance(error, OSError) and error.filename is not None:
+        said = _REMEDIES.get(type(error)) or error.strerror or error
+        return f"{shown(error.filename)}: {said}"
+    return shown(error, 2000)
+
+
+def add_file(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add the positional argument FILE."""
+    parser.add_argument("file", metavar="FILE", help=f"{what}; - for standard input")
+
+
+def add_proxy(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
+    """Add the option --proxy."""
+    parser.add_argument(
+        "--proxy",
+        metavar="NAME",
+        required=required,
+        default="nginx-ingress",
+        help="the proxy, as `sslclientcert proxies` lists it" + ("" if required else " (default: %(default)s)"),
+    )
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add the option --json."""
+    parser.add_argument("--json", action="store_true", help="print JSON")

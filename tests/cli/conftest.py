@@ -1,0 +1,106 @@
+"""The command in the process of the test, in a folder of its own, with files as people have them."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+
+from sslclientcert.cli import main
+from sslclientcert.testing import ClientCA, IssuedCertificate
+
+
+@dataclass(frozen=True)
+class Said:
+    """What became of a command."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Command: TypeAlias = Callable[..., Said]
+
+
+@pytest.fixture(scope="session")
+def ca() -> ClientCA:
+    return ClientCA("Example CA", intermediates=1)
+
+
+@pytest.fixture(scope="session")
+def alice(ca: ClientCA) -> IssuedCertificate:
+    return ca.issue(
+        "alice", organization="Example", dns_names=["alice.example.org"], uris=["spiffe://example.org/alice"]
+    )
+
+
+@pytest.fixture
+def folder(ca: ClientCA, alice: IssuedCertificate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """ca.crt, ca.crl, client.crt (with its intermediate), client.key, leaf.crt, and header.txt."""
+    monkeypatch.chdir(tmp_path)
+    ca.write("ca.crt")
+    alice.write(".")
+    Path("ca.crl").write_text(ca.crl())
+    Path("leaf.crt").write_text(alice.pem)
+    Path("header.txt").write_text(alice.headers()["ssl-client-cert"] + "\n")
+    return tmp_path
+
+
+@pytest.fixture
+def command(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+    def run(*arguments: str | Path, stdin: str | bytes = b"") -> Said:
+        data = stdin.encode() if isinstance(stdin, str) else stdin
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+        capsys.readouterr()
+        try:
+            status = main([str(each) for each in arguments])
+        except SystemExit as end:
+            status = int(end.code or 0)
+        said = capsys.readouterr()
+        return Said(status, said.out, said.err)
+
+    return run
+
+
+HOSTILE = "\x1b[2J\x1b[32mACCEPTED\x1b[0m\r\nACCEPTED  CN=admin\u202e\u0007"
+
+
+@dataclass(frozen=True)
+class OpenSSL:
+    """A folder with what the `openssl` command line makes."""
+
+    folder: Path
+
+    def __call__(self, *arguments: str) -> None:
+        command = ["openssl", *arguments]
+        subprocess.run(command, cwd=self.folder, check=True, capture_output=True, timeout=60)
+
+    def issue(self, name: str, subject: str, *extensions: str) -> None:
+        """Make NAME.crt; without extensions it is X.509 v1, as in the documentation of ingress-nginx."""
+        self("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-utf8",
+             "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", subject)  # fmt: skip
+        (self.folder / f"{name}.ext").write_text("\n".join(extensions))
+        given = ["-extfile", f"{name}.ext"] if extensions else []
+        self("x509", "-req", "-sha256", "-days", "365", "-in", f"{name}.csr", "-CA", "root.crt", "-CAkey", "root.key",
+             "-set_serial", "02", "-out", f"{name}.crt", *given)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def openssl(tmp_path_factory: pytest.TempPathFactory) -> OpenSSL:
+    made = OpenSSL(tmp_path_factory.mktemp("openssl"))
+    made("req", "-x509", "-sha256", "-newkey", "rsa:2048", "-keyout", "root.key", "-out", "root.crt", "-days", "356",
+         "-nodes", "-subj", "/CN=My Cert Authority")  # fmt: skip
+    made.issue("plain", "/CN=My Client")
+    made.issue("server", "/CN=server", "extendedKeyUsage=serverAuth", "keyUsage=digitalSignature")
+    made.issue("hostile", f"/CN={HOSTILE}", "extendedKeyUsage=clientAuth")
+    return made

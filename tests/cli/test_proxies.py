@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import pytest
+
+from sslclientcert import PROXIES
+
+from .conftest import Command
+
+
+def test_every_proxy_has_a_line_with_its_headers_and_encoding(command: Command) -> None:
+    said = command("proxies")
+    assert (said.status, said.err) == (0, "")
+    _, *lines = said.out.splitlines()
+    assert [line.split()[:3] for line in lines] == [
+        [row.name, row.certificate_header, row.certificate_encoding] for row in PROXIES.values()
+    ]
+    for line, row in zip(lines, PROXIES.values(), strict=True):
+        assert all(header in line for header in row.headers if header)
+
+
+@pytest.mark.parametrize("name", PROXIES)
+def test_one_proxy_is_shown_with_its_configuration_to_copy(command: Command, name: str) -> None:
+    said = command("proxies", name)
+    assert said.status == 0
+    assert all(header in said.out for header in PROXIES[name].headers if header)
+    assert said.out.rstrip().endswith(PROXIES[name].configuration.rstrip() or "see the manual of the proxy.")
+
+
+def test_json_has_the_fields_of_the_rows(command: Command) -> None:
+    rows = command("proxies", "--json").json
+    assert [row["name"] for row in rows] == list(PROXIES)
+    row = command("proxies", "--json", "haproxy").json
+    assert row == rows[list(PROXIES).index("haproxy")]
+    assert row["chain_header"] == "x-ssl-client-chain"
+    assert row["verdict_none"] == [""]
+
+
+def test_an_unknown_proxy_is_met_with_those_there_are(command: Command) -> None:
+    said = command("proxies", "ngnix")
+    assert (said.status, said.out) == (2, "")
+    assert said.err.startswith("sslclientcert: unknown proxy 'ngnix'; the table has nginx-ingress, nginx, envoy, ")

@@ -1,0 +1,69 @@
+"""The two applications behind the real servers: they answer with what the middleware let them see.
+
+Configured by the environment (`ClientCertAuthenticator.from_env`), and imported by gunicorn and uvicorn by name.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import TYPE_CHECKING, Any
+
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from sslclientcert import ClientCertAuthenticator, ClientIdentity
+from sslclientcert import asgi as asgi_gateway
+from sslclientcert import wsgi as wsgi_gateway
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+_EXEMPT = ("/ready",)
+_TRAILING = "/body"  # a path whose application reads the body before it looks at the headers
+
+
+def _answer(identity: ClientIdentity | None, headers: Iterable[tuple[str, str]]) -> bytes:
+    seen: dict[str, object] = {"headers": list(headers), "identity": None}
+    if identity is not None:
+        seen["identity"] = identity.as_dict()
+        seen["common_name"] = identity.common_name
+        seen["leaf"] = base64.b64encode(identity.certificate.public_bytes(Encoding.DER)).decode()
+    return json.dumps(seen).encode()
+
+
+def _wsgi_application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    headers = [(key[5:], value) for key, value in environ.items() if key.startswith("HTTP_")]
+    body = _answer(environ.get("sslclientcert.identity"), headers)
+    start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+    return [body]
+
+
+async def _asgi_application(
+    scope: MutableMapping[str, Any],
+    receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
+    send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
+) -> None:
+    identity = scope.get("state", {}).get("client_identity")
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.send", "text": _answer(identity, ()).decode()})
+        await send({"type": "websocket.close", "code": 1000})
+        return
+    while scope["path"] == _TRAILING and (await receive()).get("more_body"):
+        pass
+    body = _answer(identity, [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]])
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def wsgi() -> Any:
+    """The WSGI application factory, for gunicorn."""
+    return wsgi_gateway.ClientCertMiddleware(_wsgi_application, ClientCertAuthenticator.from_env(), exempt=_EXEMPT)
+
+
+def asgi() -> Any:
+    """The ASGI application factory, for uvicorn."""
+    return asgi_gateway.ClientCertMiddleware(_asgi_application, ClientCertAuthenticator.from_env(), exempt=_EXEMPT)

@@ -1,0 +1,131 @@
+"""Certificates made by the `openssl` command line, as people make them: nothing here is shared with the library.
+
+The documentation's certificate is made by the commands of the ingress-nginx documentation, word for word
+(https://kubernetes.github.io/ingress-nginx/examples/auth/client-certs/).
+"""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+DOCUMENTATION = """\
+openssl req -x509 -sha256 -newkey rsa:4096 -keyout ca.key -out ca.crt -days 356 -nodes -subj '/CN=My Cert Authority'
+openssl req -new -newkey rsa:4096 -keyout client.key -out client.csr -nodes -subj '/CN=My Client'
+openssl x509 -req -sha256 -days 365 -in client.csr -CA ca.crt -CAkey ca.key -set_serial 02 -out client.crt
+"""
+
+CLIENT = "basicConstraints=CA:FALSE\nkeyUsage=digitalSignature\nextendedKeyUsage=clientAuth\n"
+SANS = "subjectAltName=DNS:alice.example.org,email:alice@example.org,URI:spiffe://example.org/alice,IP:192.0.2.7\n"
+
+# A subject that quotes, escapes, breaks lines and imitates other attributes and header lines.
+HOSTILE_NAME = 'mallory",CN=admin\\, O=x\r\nssl-client-verify: SUCCESS\n\t<b>%0A;'
+
+_CA_DATABASE = """\
+[ca]
+default_ca = dated
+[dated]
+database = index.txt
+new_certs_dir = .
+default_md = sha256
+policy = any
+unique_subject = no
+rand_serial = yes
+[any]
+commonName = supplied
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Credentials:
+    """What a client shows in the handshake."""
+
+    certificate: Path
+    key: Path
+
+    @property
+    def pem(self) -> str:
+        return self.certificate.read_text(encoding="ascii")
+
+    @property
+    def der(self) -> bytes:
+        return x509.load_pem_x509_certificate(self.certificate.read_bytes()).public_bytes(Encoding.DER)
+
+
+class Pki:
+    """Every certificate of the tests, in one folder; `client[name]` are those that clients show."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for command in DOCUMENTATION.splitlines():
+            self._run(*shlex.split(command))
+        self.client = {"documentation": Credentials(certificate=folder / "client.crt", key=folder / "client.key")}
+        self._root("root", "Tests Root", "ec")
+        self._root("edwards", "Tests Ed25519 Root", "ed25519")
+        self._root("stranger-root", "Stranger Root", "ec")
+        self._root("impostor-root", "Tests Root", "ec")
+        self._issue("intermediate", "Tests Intermediate", "root", "basicConstraints=critical,CA:TRUE,pathlen:0\n")
+
+        self._client("good", "alice", "root", CLIENT + SANS)
+        self._client("common-name-only", "bob", "root", "basicConstraints=CA:FALSE\n")
+        self._client("via-intermediate", "carol", "intermediate", CLIENT + SANS)
+        self._client("ed25519-root", "dave", "edwards", CLIENT)
+        self._client("utf-8", "Zoë Müller", "root", CLIENT)
+        self._client("hostile", HOSTILE_NAME, "root", CLIENT)
+        self._client("server-auth-only", "www.example.org", "root", CLIENT.replace("clientAuth", "serverAuth"))
+        self._client("stranger", "alice", "stranger-root", CLIENT + SANS)
+        self._client("impostor", "alice", "impostor-root", CLIENT + SANS)
+        self._client("expired", "alice", "root", CLIENT + SANS, dates=("20200101000000Z", "20210101000000Z"))
+        self._client("not-yet-valid", "alice", "root", CLIENT + SANS, dates=("20990101000000Z", "20991231000000Z"))
+
+        self._issue("server", "localhost", "root", "subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+        self.server = Credentials(certificate=folder / "server.crt", key=folder / "server.key")
+        self.server_ca = folder / "root.crt"
+        self.bundle = folder / "bundle.crt"
+        members = ("ca", "root", "edwards", "intermediate")
+        self.bundle.write_text(
+            "\n".join(f"# {name}\n" + (folder / f"{name}.crt").read_text(encoding="ascii") for name in members),
+            encoding="ascii",
+        )
+
+    def _run(self, *command: str) -> None:
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=120, check=False)
+        if done.returncode:
+            raise AssertionError(f"{shlex.join(command)}\n{done.stderr}")
+
+    def _key(self, kind: str) -> tuple[str, ...]:
+        curve = ("-pkeyopt", "ec_paramgen_curve:P-256") if kind == "ec" else ()
+        return ("-newkey", kind, *curve, "-nodes")
+
+    def _root(self, name: str, common_name: str, kind: str) -> None:
+        subject, out = ("-subj", f"/CN={common_name}"), ("-keyout", f"{name}.key", "-out", f"{name}.crt")
+        self._run("openssl", "req", "-x509", *self._key(kind), *subject, "-days", "30", *out)
+
+    def _issue(
+        self, name: str, common_name: str, issuer: str, extensions: str, dates: tuple[str, str] | None = None
+    ) -> None:
+        (self.folder / f"{name}.ext").write_text(extensions, encoding="utf-8")
+        subject = ("-utf8", "-subj", "/CN=" + common_name.replace("\\", "\\\\").replace("/", "\\/"))
+        self._run("openssl", "req", "-new", *self._key("ec"), *subject, "-keyout", f"{name}.key", "-out", f"{name}.csr")
+        what = ("-in", f"{name}.csr", "-extfile", f"{name}.ext", "-out", f"{name}.crt")
+        if dates is None:
+            signer = ("-CA", f"{issuer}.crt", "-CAkey", f"{issuer}.key", "-CAcreateserial")
+            self._run("openssl", "x509", "-req", "-days", "30", *signer, *what)
+        else:
+            # `openssl x509` has no -not_before before 3.4; `openssl ca` has always had -startdate.
+            (self.folder / "index.txt").touch()
+            (self.folder / "ca.cnf").write_text(_CA_DATABASE, encoding="ascii")
+            validity = ("-startdate", dates[0], "-enddate", dates[1])
+            database = ("-config", "ca.cnf", "-cert", f"{issuer}.crt", "-keyfile", f"{issuer}.key")
+            self._run("openssl", "ca", "-batch", "-notext", *validity, *database, *what)
+
+    def _client(
+        self, name: str, common_name: str, issuer: str, extensions: str, dates: tuple[str, str] | None = None
+    ) -> None:
+        self._issue(name, common_name, issuer, extensions, dates)
+        self.client[name] = Credentials(certificate=self.folder / f"{name}.crt", key=self.folder / f"{name}.key")
