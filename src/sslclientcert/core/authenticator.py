@@ -333,6 +333,17 @@ class ClientCertAuthenticator:
             self._report(error, peer)
             raise
 
+    def missing(self, detail: str, *, peer: str | None = None) -> CertificateMissing:
+        """Return the refusal of a client that this authenticator let pass as anonymous, where a route needs one.
+
+        Parameters:
+            detail: what needs it, for the log.
+            peer: as for `authenticate`, for the log and the audit.
+        """
+        error = CertificateMissing(detail)
+        self._report(error, peer)
+        return error
+
     def _require_authorized(self, identity: ClientIdentity, rule: Rule) -> None:
         try:
             answer = rule(identity)

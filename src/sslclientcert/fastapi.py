@@ -1,0 +1,201 @@
+"""FastAPI: a security dependency that gives the client identity, per-route rules and scopes, and the OpenAPI scheme.
+
+Not verified here: the TLS handshake. Only the proxy saw it, so this is as good as the way the headers come by; the
+authenticator's `trusted_proxies` guards it.
+
+FastAPI reads a request's body before it solves dependencies. With uvicorn's httptools parser the headers may by then
+have grown by the body's trailers (see the module `asgi`). A proxy that sets its header on every request closes this, as
+does the ASGI middleware in front of the application, whose finding the dependency takes over:
+`app.add_middleware(ClientCertMiddleware, authenticator=authenticator, required=False)`.
+
+Sources: FastAPI's documentation, "Security" and "Extending OpenAPI"; OpenAPI 3.1.0, "Security Scheme Object".
+"""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+try:
+    from fastapi import FastAPI, HTTPException, Security, WebSocketException
+    from fastapi.openapi.models import APIKey, APIKeyIn
+    from fastapi.requests import HTTPConnection
+    from fastapi.responses import Response
+    from fastapi.security import SecurityScopes
+    from fastapi.security.base import SecurityBase
+except ModuleNotFoundError as _missing:
+    raise ImportError(f'{__name__} needs FastAPI: pip install "sslclientcert[fastapi]"') from _missing
+
+from ._gateway import answer_to
+from .core.authenticator import ClientCertAuthenticator
+from .core.errors import ClientCertError
+from .core.identity import ClientIdentity
+from .starlette import Scopes, identity_of, require_arguments, require_function, scopes_of
+
+__all__ = ["ClientCertHTTPException", "MutualTLS", "problem_details"]
+
+_POLICY_VIOLATION = 1008  # RFC 6455 section 7.4.1
+
+
+class ClientCertHTTPException(HTTPException):
+    """A refusal, for the application's exception handlers. Its `detail` holds the public title, status and code.
+
+    Attributes:
+        error: the reason. Its own `detail` is for logs and never for the client.
+    """
+
+    def __init__(self, error: ClientCertError) -> None:
+        super().__init__(error.status, error.problem(), {"cache-control": "no-store"})
+        self.error = error
+
+
+class MutualTLS(SecurityBase):
+    """A security dependency for routes of HTTP and WebSocket: `Annotated[ClientIdentity, Security(mtls)]`.
+
+    Not verified: that nobody but the proxy can reach the application, beyond the authenticator's `trusted_proxies`. See
+    the module about trailers. Routes without the dependency, `/docs` and mounted applications among them, are not
+    protected by it; the ASGI middleware protects them all.
+
+    It works by itself, and behind the ASGI middleware of the same authenticator, whose finding it takes over. Behind
+    the middleware of another authenticator it sees no certificate, and refuses.
+
+    A refusal is a `ClientCertHTTPException`, which FastAPI answers with `{"detail": {"title": ..., "status": ...,
+    "code": ...}}`, and `problem_details` as its name says. A WebSocket gets the same as a denial response, where the
+    server offers that; otherwise it is a `WebSocketException` with code 1008, which servers turn into a plain 403.
+
+    Parameters:
+        authenticator: judges each request.
+        scopes: returns the scopes of an identity, which must be all that the route and what depends on it demand with
+            `Security(..., scopes=[...])`. Without it nobody has any. Called in the event loop, so it may not block; an
+            exception in it refuses the client, and is logged.
+        auto_error: whether a request without a certificate is refused. If False the dependency gives None for it; a
+            certificate that does not verify is refused all the same.
+        scheme_name: the name of the scheme in OpenAPI, `MutualTLS` if not given. Each instance needs one of its own.
+        description: the description of the scheme in OpenAPI.
+
+    Raises:
+        TypeError: an argument is not what it should be; the message says what to do.
+    """
+
+    def __init__(
+        self,
+        authenticator: ClientCertAuthenticator,
+        *,
+        scopes: Scopes | None = None,
+        auto_error: bool = True,
+        scheme_name: str | None = None,
+        description: str | None = None,
+    ) -> None:
+        require_arguments(authenticator, scopes, auto_error=auto_error)
+        # FastAPI's models know no mutualTLS. This one says what the application reads; `document` puts the true one.
+        self.model = APIKey.model_validate(
+            {"in": APIKeyIn.header, "name": authenticator.proxy.certificate_header, "description": description}
+        )
+        self.scheme_name: str = scheme_name or self.__class__.__name__
+        self.auto_error = auto_error
+        self._authenticator = authenticator
+        self._scopes = scopes
+
+    async def __call__(self, connection: HTTPConnection, security_scopes: SecurityScopes) -> ClientIdentity | None:
+        """Return the verified identity of who opened a connection; None for an anonymous client without `auto_error`.
+
+        Raises:
+            ClientCertHTTPException, WebSocketException: the client is refused.
+        """
+        try:
+            required = self.auto_error or bool(security_scopes.scopes)
+            identity = identity_of(connection.scope, self._authenticator, required=required)
+            if identity is not None and security_scopes.scopes:
+                granted = _Grant(self._scopes, security_scopes.scopes)
+                self._authenticator.require_rule(identity, granted, peer=_peer_of(connection))
+        except ClientCertError as error:
+            raise _refusal(error, connection) from error
+        return identity
+
+    def require(self, rule: Callable[[ClientIdentity], object]) -> Callable[..., Awaitable[ClientIdentity]]:
+        """Return a dependency that gives the identity if it passes `rule`, and refuses everybody else.
+
+        Anonymous clients are refused, also without `auto_error`. Overriding the instance itself in
+        `app.dependency_overrides` overrides whom the rule is asked about.
+
+        Parameters:
+            rule: called with the identity, must return exactly True. See `rules`.
+
+        Raises:
+            TypeError: `rule` is no function, or has to be awaited.
+        """
+        require_function("rule", rule)
+        client = Security(self)  # the instance itself, so that it can be overridden, and stands in OpenAPI
+
+        async def required(connection: HTTPConnection, identity: ClientIdentity | None = client) -> ClientIdentity:
+            try:
+                if identity is None:
+                    raise self._authenticator.missing(
+                        "the route's rule requires a certificate", peer=_peer_of(connection)
+                    )
+                self._authenticator.require_rule(identity, rule, peer=_peer_of(connection))
+            except ClientCertError as error:
+                raise _refusal(error, connection) from error
+            return identity
+
+        return required
+
+    def document(self, app: FastAPI) -> None:
+        """Have the application's OpenAPI say `{"type": "mutualTLS"}`, which FastAPI's own models cannot.
+
+        OpenAPI 3.0 has no such type; there it stays an `apiKey` in the proxy's header.
+        """
+        original = app.openapi
+
+        def openapi() -> dict[str, Any]:
+            document = original()
+            schemes = document.get("components", {}).get("securitySchemes", {})
+            if self.scheme_name in schemes and not document["openapi"].startswith("3.0"):
+                schemes[self.scheme_name] = {"type": "mutualTLS"}
+                if self.model.description:
+                    schemes[self.scheme_name]["description"] = self.model.description
+            return document
+
+        app.openapi = openapi  # type: ignore[method-assign]  # as "Extending OpenAPI" does
+
+
+# FastAPI does not find what the annotations of an object's __call__ mean while they are text.
+MutualTLS.__call__.__annotations__.update(typing.get_type_hints(MutualTLS.__call__))
+
+
+async def problem_details(connection: HTTPConnection, exc: Exception) -> Response:
+    """Answer a refusal as `application/problem+json` (RFC 9457), with its status, code and title.
+
+    An exception handler: `app.add_exception_handler(ClientCertHTTPException, problem_details)`.
+    """
+    if not isinstance(exc, ClientCertHTTPException):
+        raise exc
+    answer = answer_to(exc.error)
+    return Response(answer.body, answer.status, headers=dict(answer.headers))
+
+
+def _refusal(error: ClientCertError, connection: HTTPConnection) -> HTTPException | WebSocketException:
+    scope = connection.scope
+    if scope["type"] == "websocket" and "websocket.http.response" not in (scope.get("extensions") or {}):
+        return WebSocketException(_POLICY_VIOLATION, error.title)
+    return ClientCertHTTPException(error)
+
+
+def _peer_of(connection: HTTPConnection) -> str | None:
+    return connection.client.host if connection.client else None
+
+
+class _Grant:
+    """The rule that the application grants an identity all the scopes that a route demands."""
+
+    def __init__(self, scopes: Scopes | None, demanded: list[str]) -> None:
+        self._scopes = scopes
+        self._demanded = demanded
+
+    def __call__(self, identity: ClientIdentity) -> bool:
+        return self._scopes is not None and set(self._demanded).issubset(scopes_of(identity, self._scopes))
+
+    def __repr__(self) -> str:
+        remedy = "" if self._scopes else "; MutualTLS was given no scopes=..., so nobody has any"
+        return f"scopes({', '.join(self._demanded)}){remedy}"

@@ -1,0 +1,259 @@
+"""The contract of an adapter: one table of requests, and what each must come to, whatever the framework.
+
+To hold another adapter to it, subclass `AdapterContract` in a file `test_<adapter>.py` of this folder and override one
+fixture, `visit`: a function that sends one request through the adapter under test and tells what became of it.
+
+    from .contract import AdapterContract, Outcome, Request, Visit
+
+    class TestFlask(AdapterContract):
+        @pytest.fixture
+        def visit(self) -> Visit:
+            def visit(request: Request) -> Outcome:
+                app = Flask(...)                      # with request.authenticator and request.required
+                reply = app.test_client().get("/", headers=list(request.headers), environ_base={"REMOTE_ADDR": ...})
+                return Outcome(...)
+
+            return visit
+
+What `visit` has to do:
+
+- make the application anew from `request.authenticator` and `request.required`; the application notes that it ran, the
+  identity it was given, and which headers it can read, and answers with 200;
+- send `request.headers` from `request.peer`. A header that comes twice stands there twice: give it to the framework as
+  a server of its kind would (`joined` does it as WSGI servers do);
+- return an `Outcome`. `code` is the error's code as the client reads it in the answer, and `body` is the answer as the
+  client reads it, so that it can be searched for what must not be there.
+
+An adapter that cannot do a thing says so by a class attribute, with the reason in a comment: `strips = False` where
+the framework gives the application headers that the adapter cannot remove; `statuses = {403: 401}` where the
+framework's way is another status.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import ClassVar, NamedTuple, TypeAlias
+
+import pytest
+
+from sslclientcert import ClientCertAuthenticator, ClientIdentity
+from sslclientcert.testing import ClientCA, encode
+
+__all__ = ["AdapterContract", "Outcome", "Request", "Visit", "code_in", "joined"]
+
+Headers: TypeAlias = tuple[tuple[str, str], ...]
+
+PROXY = "127.0.0.1"
+STRANGER = "203.0.113.66"
+MARK = "quoted-by-the-detail"
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """One request to an application behind the adapter under test."""
+
+    authenticator: ClientCertAuthenticator
+    headers: Headers
+    required: bool = True
+    peer: str = PROXY
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What became of a request: what the client was told, and what the application saw if it ran."""
+
+    status: int
+    body: str
+    code: str | None = None
+    reached: bool = False
+    identity: ClientIdentity | None = None
+    header_names: tuple[str, ...] = ()
+
+
+Visit: TypeAlias = Callable[[Request], Outcome]
+
+
+class Case(NamedTuple):
+    """A row of the table. Without codes it is no refusal: the request passes, as its client or as nobody."""
+
+    name: str
+    headers: Callable[[ClientCA], Headers]
+    status: int = 200
+    codes: tuple[str, ...] = ()  # several where a server leaves the adapter less to tell the reason by
+    authenticator: Callable[[ClientCA], ClientCertAuthenticator] = lambda ca: ca.authenticator(
+        trusted_proxies="loopback"
+    )
+    peer: str = PROXY
+
+
+def joined(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return headers as most WSGI servers see them: what comes twice is joined with a comma."""
+    seen: dict[str, str] = {}
+    for name, value in headers:
+        seen[name] = f"{seen[name]},{value}" if name in seen else value
+    return seen
+
+
+def _of(headers: Mapping[str, str], *more: tuple[str, str]) -> Headers:
+    return (("host", "app.example"), ("accept", "*/*"), *headers.items(), *more)
+
+
+def _good(ca: ClientCA) -> dict[str, str]:
+    return ca.issue("alice", dns_names=["alice.example"]).headers()
+
+
+def _twice(ca: ClientCA) -> Headers:
+    good = _good(ca)
+    return _of(good, ("ssl-client-cert", good["ssl-client-cert"]))
+
+
+ABSENT = [
+    Case("absent", lambda ca: _of({})),
+    Case("absent, as the proxy says", lambda ca: _of(encode(None))),
+]
+ACCEPTED = [
+    Case("valid", lambda ca: _of(_good(ca))),
+    Case("valid, the certificate header alone", lambda ca: _of({"ssl-client-cert": _good(ca)["ssl-client-cert"]})),
+]
+REFUSED = [
+    Case("wrong CA", lambda ca: _of(ca.stranger().headers()), 403, ("certificate_untrusted",)),
+    Case("expired", lambda ca: _of(ca.expired().headers()), 403, ("certificate_expired",)),
+    Case("not yet valid", lambda ca: _of(ca.not_yet_valid().headers()), 403, ("certificate_not_yet_valid",)),
+    Case("for servers", lambda ca: _of(ca.server_only().headers()), 403, ("certificate_unsuitable",)),
+    Case(
+        "revoked",
+        lambda ca: _of(ca.revoked().headers()),
+        403,
+        ("certificate_revoked",),
+    ),
+    Case("malformed", lambda ca: _of({"ssl-client-cert": f"%{MARK}"}), 400, ("header_malformed",)),
+    Case("not a certificate", lambda ca: _of(ca.not_a_certificate().headers()), 400, ("certificate_malformed",)),
+    Case("duplicated", _twice, 400, ("header_ambiguous", "header_malformed")),
+    Case(
+        "verdict contradictory",
+        lambda ca: _of({**_good(ca), "ssl-client-verify": "NONE"}),
+        400,
+        ("forwarding_inconsistent",),
+    ),
+    Case(
+        "subject contradictory",
+        lambda ca: _of({**_good(ca), "ssl-client-subject-dn": f"CN={MARK}"}),
+        400,
+        ("forwarding_inconsistent",),
+    ),
+    Case(
+        "verdict without a certificate",
+        lambda ca: _of({"ssl-client-verify": "SUCCESS"}),
+        400,
+        ("forwarding_inconsistent",),
+    ),
+    Case("untrusted peer", lambda ca: _of(_good(ca)), 403, ("proxy_untrusted",), peer=STRANGER),
+    Case(
+        "too large",
+        lambda ca: _of(_good(ca)),
+        431,
+        ("header_too_large",),
+        lambda ca: ca.authenticator(max_header_bytes=500),
+    ),
+    Case(
+        "not authorized",
+        lambda ca: _of(_good(ca)),
+        403,
+        ("not_authorized",),
+        lambda ca: ca.authenticator(authorize=lambda identity: identity.common_name == "bob"),
+    ),
+    Case(
+        "no trust store",
+        lambda ca: _of(_good(ca)),
+        503,
+        ("trust_store_unavailable",),
+        lambda ca: ClientCA("Old CA", now=datetime(2001, 1, 1, tzinfo=UTC)).authenticator(),
+    ),
+]
+
+
+def _table(*cases: Case) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("case", cases, ids=[case.name for case in cases])
+
+
+both = pytest.mark.parametrize("required", [True, False], ids=["required", "optional"])
+
+
+class AdapterContract:
+    """What every adapter does. See the module for how to hold one to it."""
+
+    strips: ClassVar[bool] = True
+    statuses: ClassVar[Mapping[int, int]] = {}
+
+    @pytest.fixture
+    def ca(self) -> ClientCA:
+        return ClientCA()
+
+    @pytest.fixture
+    def visit(self) -> Visit:
+        raise NotImplementedError("the tests of an adapter override this fixture")
+
+    @_table(*ABSENT)
+    def test_a_request_without_a_certificate_is_refused_where_one_is_required(
+        self, case: Case, ca: ClientCA, visit: Visit
+    ) -> None:
+        outcome = visit(Request(case.authenticator(ca), case.headers(ca)))
+        assert (outcome.status, outcome.code) == (self.statuses.get(403, 403), "certificate_missing")
+        assert not outcome.reached
+
+    @_table(*ABSENT)
+    def test_a_request_without_a_certificate_is_anonymous_where_one_is_optional(
+        self, case: Case, ca: ClientCA, visit: Visit
+    ) -> None:
+        outcome = visit(Request(case.authenticator(ca), case.headers(ca), required=False))
+        assert (outcome.status, outcome.reached, outcome.identity) == (200, True, None)
+
+    @both
+    @_table(*ACCEPTED)
+    def test_a_valid_certificate_gives_the_application_its_identity(
+        self, case: Case, required: bool, ca: ClientCA, visit: Visit
+    ) -> None:
+        outcome = visit(Request(case.authenticator(ca), case.headers(ca), required))
+        assert (outcome.status, outcome.reached) == (200, True)
+        assert isinstance(outcome.identity, ClientIdentity)
+        assert outcome.identity.common_name == "alice"
+        assert outcome.identity.sans.dns_names == ("alice.example",)
+
+    @both
+    @_table(*REFUSED)
+    def test_a_bad_certificate_is_refused_also_where_none_is_required(
+        self, case: Case, required: bool, ca: ClientCA, visit: Visit
+    ) -> None:
+        outcome = visit(Request(case.authenticator(ca), case.headers(ca), required, case.peer))
+        assert outcome.status == self.statuses.get(case.status, case.status)
+        assert outcome.code in case.codes
+        assert not outcome.reached
+
+    @both
+    @_table(*REFUSED)
+    def test_a_refusal_does_not_tell_the_client_what_only_the_log_should_know(
+        self, case: Case, required: bool, ca: ClientCA, visit: Visit
+    ) -> None:
+        body = visit(Request(case.authenticator(ca), case.headers(ca), required, case.peer)).body
+        assert [word for word in (MARK, ca.name, STRANGER, "ca.crt", "Traceback") if word in body] == []
+
+    @_table(*ABSENT, *ACCEPTED)
+    def test_the_application_reads_the_other_headers_and_none_that_the_authenticator_judges(
+        self, case: Case, ca: ClientCA, visit: Visit
+    ) -> None:
+        request = Request(case.authenticator(ca), case.headers(ca), required=False)
+        names = {name.lower().replace("_", "-") for name in visit(request).header_names}
+        assert "accept" in names
+        assert not self.strips or names & request.authenticator.guarded_headers == set()
+
+
+def code_in(body: bytes) -> str | None:
+    """Return the code in the body of a problem (RFC 9457); None if there is none."""
+    try:
+        problem = json.loads(body)
+    except ValueError:
+        return None
+    return str(problem["code"])
