@@ -11,13 +11,22 @@ from collections.abc import Hashable, Iterable, Iterator
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
 
 from .names import comparable
-from .policy import names_another
 
 __all__ = ["Signed", "anchors_of", "by_comparable_name", "parse_certificates", "parse_crls", "require_parsed", "signed"]
 
 _BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTALL)
+# The kinds of keys that make signatures of an algorithm, by the start of its OID.
+_KINDS: dict[str, type] = {
+    "1.2.840.113549.1.1.": rsa.RSAPublicKey,
+    "1.2.840.10045.4.": ec.EllipticCurvePublicKey,
+    "1.2.840.10040.4.": dsa.DSAPublicKey,
+    "1.3.101.112": ed25519.Ed25519PublicKey,
+    "1.3.101.113": ed448.Ed448PublicKey,
+}
+_RSASSA_PSS = "1.2.840.113549.1.1.10"
 _CERTIFICATE_LABELS = frozenset({b"CERTIFICATE", b"X509 CERTIFICATE"})
 
 
@@ -132,8 +141,33 @@ def signed(child: x509.Certificate, issuer: x509.Certificate) -> Signed:
     except InvalidSignature:
         return Signed.NO
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        return Signed.UNKNOWN
+        return _signed_otherwise(child, issuer)
     return Signed.YES
+
+
+def _signed_otherwise(child: x509.Certificate, issuer: x509.Certificate) -> Signed:
+    """The same where cryptography declines to say: another kind of key, a weak hash, a name spelled another way.
+
+    It makes nothing trusted: it tells which of a bundle's own certificates stand below which others.
+    """
+    algorithm = child.signature_algorithm_oid.dotted_string
+    try:
+        key = issuer.public_key()
+        kinds = {prefix: kind for prefix, kind in _KINDS.items() if algorithm.startswith(prefix)}
+        if kinds and not isinstance(key, tuple(kinds.values())):
+            return Signed.NO
+        digest = child.signature_hash_algorithm
+        if isinstance(key, rsa.RSAPublicKey) and digest is not None:
+            key.verify(child.signature, child.tbs_certificate_bytes, padding.PKCS1v15(), digest)
+        elif isinstance(key, ec.EllipticCurvePublicKey) and digest is not None:
+            key.verify(child.signature, child.tbs_certificate_bytes, ec.ECDSA(digest))
+        else:
+            return Signed.UNKNOWN
+    except InvalidSignature:
+        return Signed.NO if algorithm != _RSASSA_PSS else Signed.UNKNOWN
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return Signed.UNKNOWN
+    return Signed.YES if child.issuer.public_bytes() == issuer.subject.public_bytes() else Signed.UNKNOWN
 
 
 def anchors_of(certificates: Iterable[x509.Certificate]) -> frozenset[x509.Certificate]:
@@ -147,11 +181,8 @@ def anchors_of(certificates: Iterable[x509.Certificate]) -> frozenset[x509.Certi
     by_name = by_comparable_name(pool)
 
     def stands_alone(certificate: x509.Certificate) -> bool:
-        if certificate.subject == certificate.issuer:
-            by_itself = signed(certificate, certificate)
-            # A root signed with SHA-1 cannot be checked, and need not be: it says itself whether it is its own issuer.
-            if by_itself is Signed.YES or (by_itself is Signed.UNKNOWN and not names_another(certificate, certificate)):
-                return True
+        if certificate.subject == certificate.issuer and signed(certificate, certificate) is Signed.YES:
+            return True
         issuers = by_name.get(comparable(certificate.issuer), ())
         return all(signed(certificate, issuer) is Signed.NO for issuer in issuers if issuer != certificate)
 

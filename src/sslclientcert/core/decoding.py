@@ -42,6 +42,8 @@ def _base64(text: bytes | str, what: str) -> bytes:
         raise HeaderMalformed(f"{what} is not base64 ({error}): {_start(text)}") from error
     if not der:
         raise HeaderMalformed(f"{what} is empty")
+    if len(text) != (len(der) + 2) // 3 * 4:  # Python's strict mode lets padding pass behind text that needs none
+        raise HeaderMalformed(f"{what} is base64 with more padding than it needs")
     return der
 
 
@@ -187,7 +189,7 @@ def _xfcc_certificates(element: dict[str, str]) -> tuple[bytes, ...]:
     (leaf,) = url_pem(certificate)
     digest = element.get("hash")
     if digest is not None and not hmac.compare_digest(
-        digest.lower().encode(), hashlib.sha256(leaf).hexdigest().encode()
+        digest.lower().encode("utf-8", "replace"), hashlib.sha256(leaf).hexdigest().encode()
     ):
         raise ForwardingInconsistent("x-forwarded-client-cert: Hash is not the SHA-256 of Cert")
     chain = url_pem_chain(element["chain"]) if element.get("chain") else (leaf,)

@@ -96,7 +96,7 @@ def _read(text: str) -> Iterator[_Rdn]:
 
 
 def _value(text: str) -> bytes:
-    if text.startswith("#"):
+    if text.startswith("#") and text != "#":
         return _der_value(bytes.fromhex(text[1:]))
     return _ESCAPE.sub(_unescaped, text.encode("latin-1"))
 

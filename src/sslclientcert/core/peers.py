@@ -33,7 +33,11 @@ class TrustedProxies:
     """
 
     def __init__(self, trusted: str | Iterable[str]) -> None:
-        entries = [entry.strip() for entry in (trusted.split(",") if isinstance(trusted, str) else trusted)]
+        given = trusted.split(",") if isinstance(trusted, str) else list(trusted)
+        for entry in given:
+            if not isinstance(entry, str):  # ipaddress would read a number, and four bytes, as an address
+                raise TypeError(f"trusted_proxies: {entry!r} is not a str")
+        entries = [entry.strip() for entry in given]
         entries = [entry for entry in entries if entry]
         if not entries:
             raise ValueError(

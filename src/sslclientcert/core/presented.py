@@ -28,17 +28,6 @@ MAX_FORWARDED = 10
 """The most certificates a forwarded chain may have. OpenSSL's servers stop at 10 by default (SSL_CTX_set_max_cert_list
 bounds bytes, ssl_verify_depth the length); a longer one costs a signature check each and comes from no real client."""
 
-# What cryptography raises for certificates it cannot read; a warning, where warnings are errors, is such a case too.
-_UNPARSABLE = (
-    ValueError,
-    TypeError,
-    UnsupportedAlgorithm,
-    x509.DuplicateExtension,
-    x509.InvalidVersion,
-    x509.UnsupportedGeneralNameType,
-    Warning,
-)
-
 
 @dataclasses.dataclass(frozen=True)
 class PresentedChain:
@@ -89,7 +78,7 @@ class PresentedChain:
         for position, der in enumerate(certificates[: MAX_FORWARDED + 1]):
             try:
                 chain.append(x509.load_der_x509_certificate(der))
-            except _UNPARSABLE as error:
+            except Exception as error:  # cryptography has several for what it cannot read
                 raise CertificateMalformed(f"certificate {position + 1} is not X.509: {quoted(error)}") from error
         if not chain:
             raise CertificateMissing("the header holds no certificate")
@@ -101,7 +90,7 @@ def _require_parsed(certificate: x509.Certificate, position: int) -> None:
     try:
         for part in ("subject", "issuer", "extensions", "serial_number", "not_valid_before_utc", "not_valid_after_utc"):
             getattr(certificate, part)
-    except _UNPARSABLE as error:
+    except Exception as error:  # cryptography has several for what it cannot read
         raise CertificateMalformed(
             f"certificate {position + 1} has a field that does not parse: {quoted(error)}"
         ) from error

@@ -105,7 +105,7 @@ class RevocationLists:
         for crl in crls:
             try:
                 self._by_issuer.setdefault(crl.issuer, []).append(_RevocationList(crl))
-            except (ValueError, x509.DuplicateExtension) as error:
+            except Exception as error:  # cryptography has several for what it cannot read
                 raise ValueError(
                     f"{source}: the CRL of {quoted(rfc4514(crl.issuer))} cannot be used: {error}"
                 ) from error

@@ -267,7 +267,7 @@ class TrustStore:
             OSError: a file cannot be read.
             ValueError: see `from_pem`; the message names the file.
         """
-        if reload_interval < 0:
+        if not reload_interval >= 0:
             raise ValueError(f"reload_interval is in seconds and not negative, not {reload_interval}")
         store = cls.__new__(cls)
         store._options = _Options(profile, max_depth, revocation)
@@ -352,7 +352,7 @@ class _Files:
                 return None
             self._failed = stats  # until it has loaded
             trust = self.load(options)
-        except (OSError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001  # on a request's path nothing but trust comes out of here
             if str(error) != self._complaint:
                 self._complaint = str(error)
                 _log.error(

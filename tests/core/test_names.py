@@ -1,0 +1,330 @@
+"""A name as OpenSSL prints it beside the certificate: its own is recognised, and no other's is.
+
+The texts are the output of the real `openssl x509 -nameopt RFC2253`, which is what nginx puts into its headers
+(X509_NAME_print_ex with XN_FLAG_RFC2253).
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import subprocess
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.x509.name import _ASN1Type
+from cryptography.x509.oid import NameOID
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sslclientcert.core.names import comparable, is_openssl_text_of, rfc4514
+from sslclientcert.testing.encoders import openssl_name
+
+from .conftest import ROOT
+from .pki import Party, certify, content_of, openssl, rewritten, tlv
+from .test_presented import x509_oid
+
+UTF8, NUMERIC, PRINTABLE, TELETEX, IA5, UNIVERSAL, BMP, BIT = 0x0C, 0x12, 0x13, 0x14, 0x16, 0x1C, 0x1E, 0x03
+CN, O, OU, C, DC, UID = "2.5.4.3", "2.5.4.10", "2.5.4.11", "2.5.4.6", "0.9.2342.19200300.100.1.25", "0.9.2342.19200300.100.1.1"
+EMAIL, UNIQUE_ID, UNKNOWN = "1.2.840.113549.1.9.1", "2.5.4.45", "1.3.6.1.4.1.32473.5"
+
+# cryptography warns of values that are longer than X.520 allows, or empty.
+pytestmark = pytest.mark.filterwarnings("ignore:Attribute's length:UserWarning")
+
+Attribute = tuple[str, int, bytes]
+
+
+def text(value: str, oid: str = CN, tag: int = UTF8) -> Attribute:
+    return oid, tag, value.encode()
+
+
+# Each subject is a list of relative distinguished names, each of these a list of attributes.
+SUBJECTS: dict[str, list[list[Attribute]]] = {
+    "one common name": [[text("alice")]],
+    "another common name": [[text("bob")]],
+    "other letter case": [[text("Alice")]],
+    "common name as a PrintableString": [[text("alice2", tag=PRINTABLE)]],
+    "three attributes": [[text("DE", C, PRINTABLE)], [text("Example", O)], [text("alice")]],
+    "in another order": [[text("alice")], [text("Example", O)], [text("DE", C, PRINTABLE)]],
+    "two common names": [[text("admin")], [text("mallory")]],
+    "two common names the other way": [[text("mallory")], [text("admin")]],
+    "the same twice": [[text("admin")], [text("admin")]],
+    "empty": [],
+    "empty value": [[text("")]],
+    "UTF-8": [[text("Zoë Müller")]],
+    "UTF-8 of four bytes": [[text("😀 漢字")]],
+    "BMPString": [[(CN, BMP, "Zoë Bmp".encode("utf-16-be"))]],
+    "UniversalString": [[(CN, UNIVERSAL, "Zoë 😀".encode("utf-32-be"))]],
+    "TeletexString": [[(CN, TELETEX, b"teletex")]],
+    "NumericString": [[(CN, NUMERIC, b"12345")]],
+    "NUL inside": [[text("alice\0.example")]],
+    "CR and LF": [[text("alice\r\nssl-client-verify: SUCCESS")]],
+    "control characters": [[text("\x01\x1b[31m\x7f\t")]],
+    "leading hash": [[text("#hash")]],
+    "only a hash": [[text("#")]],
+    "two hashes": [[text("##")]],
+    "leading space": [[text(" leading")]],
+    "trailing space": [[text("trailing ")]],
+    "trailing spaces": [[text("trailing  ")]],
+    "only a space": [[text(" ")]],
+    "only two spaces": [[text("  ")]],
+    "space and hash": [[text(" #both ")]],
+    "trailing backslash": [[text("backslash\\")]],
+    "trailing backslash and space": [[text("backslash\\ ")]],
+    "backslash and digits": [[text("\\41\\C3")]],
+    "quotes": [[text('"quoted" \'single\'')]],
+    "what RFC 2253 escapes": [[text(',+"\\<>;=#')]],
+    "a name inside a name": [[text("admin,O=Example")]],
+    "the name it imitates": [[text("Example", O)], [text("admin")]],
+    "a value inside a value": [[text("admin+OU=ops")]],
+    "the value it imitates": [[text("admin"), text("ops", OU)]],
+    "several values": [[text("alice"), text("u1", UID), text("ops", OU)], [text("Example", O)]],
+    "several values of a type": [[text("alice"), text("bob")]],
+    "e-mail address": [[text("a@example.org", EMAIL, IA5)], [text("alice")]],
+    "domain components": [[text("org", DC, IA5)], [text("example", DC, IA5)], [text("alice", UID)]],
+    "unknown type": [[text("value", UNKNOWN)]],
+    "unknown type as a PrintableString": [[text("printed", UNKNOWN, PRINTABLE)]],
+    "unknown type in UTF-8": [[text("ünknown", UNKNOWN)]],
+    "unknown type as a BMPString": [[(UNKNOWN, BMP, "bmp".encode("utf-16-be"))]],
+    "unknown type, a long value": [[text("x" * 200, UNKNOWN)]],
+    "what an unknown type's dump looks like": [[text("#0C0576616C7565")]],
+    "bit string": [[(UNIQUE_ID, BIT, b"\0\xde\xad")]],
+    "bit string with unused bits": [[(UNIQUE_ID, BIT, b"\x04\xf0")]],
+    "long": [[text("x" * 2000)]],
+    "many": [[text(str(number), OU)] for number in range(50)],
+    "types that RFC 4514 has no names for": [
+        [text("Anna", "2.5.4.42")],
+        [text("Schmidt", "2.5.4.4")],
+        [text("Dr", "2.5.4.12")],
+        [text("0815", "2.5.4.5", PRINTABLE)],
+        [text("Some street 1", "2.5.4.9")],
+        [text("DE", "1.3.6.1.4.1.311.60.2.1.3", PRINTABLE)],
+        [text("Private", "2.5.4.15")],
+        [text("VATDE-1", "2.5.4.97")],
+        [text("a nick", "2.5.4.65")],
+        [text("12345", "2.5.4.17")],
+        [text("unstructured", "1.2.840.113549.1.9.2", IA5)],
+        [text("qualifier", "2.5.4.46", PRINTABLE)],
+    ],
+}
+
+
+def encoded(subject: list[list[Attribute]]) -> bytes:
+    return tlv(
+        0x30,
+        *(
+            tlv(0x31, *sorted(tlv(0x30, x509_oid(oid), tlv(tag, value)) for oid, tag, value in attributes))
+            for attributes in subject
+        ),
+    )
+
+
+@functools.cache
+def with_subject(what: str) -> Party:
+    plain = certify("placeholder", ROOT)
+
+    def swap(parts: list[bytes]) -> None:
+        parts[5] = encoded(SUBJECTS[what])
+
+    der = rewritten(plain.der, ROOT.key, swap)
+    return Party(x509.load_der_x509_certificate(der), plain.key)
+
+
+def printed(der: bytes) -> str:
+    """The subject as OpenSSL prints it, as the text of a header."""
+    command = ["openssl", "x509", "-inform", "DER", "-noout", "-subject", "-nameopt", "RFC2253"]
+    output = subprocess.run(command, input=der, capture_output=True, check=True).stdout
+    return output.removeprefix(b"subject=").removesuffix(b"\n").decode("latin-1")
+
+
+@functools.cache
+def text_of(what: str) -> str:
+    return printed(with_subject(what).der)
+
+
+def subject_of(what: str) -> x509.Name:
+    return with_subject(what).certificate.subject
+
+
+@pytest.mark.parametrize("what", SUBJECTS)
+def test_a_name_is_recognised_in_what_openssl_prints_for_it(what: str) -> None:
+    assert is_openssl_text_of(subject_of(what), text_of(what)) is True
+
+
+@pytest.mark.parametrize("what", SUBJECTS)
+def test_a_name_is_not_recognised_in_what_openssl_prints_for_any_other(what: str) -> None:
+    taken_for = [other for other in SUBJECTS if other != what and is_openssl_text_of(subject_of(what), text_of(other))]
+
+    assert not taken_for
+
+
+@pytest.mark.parametrize("what", SUBJECTS)
+def test_a_header_whose_last_space_was_trimmed_is_still_recognised(what: str) -> None:
+    assert is_openssl_text_of(subject_of(what), text_of(what).rstrip(" "))
+
+
+@pytest.mark.parametrize("what", [what for what in SUBJECTS if what != "empty"])
+def test_what_a_server_joined_is_no_name(what: str) -> None:
+    for joined in (f"{text_of(what)},{text_of(what)}", f"CN=forged,{text_of(what)}", f"{text_of(what)}, CN=forged"):
+        assert not is_openssl_text_of(subject_of(what), joined)
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        *(",", "+", "=", "CN", "CN=alice,", ",CN=alice", "CN=alice+", "CN=alice,,O=x", "CN =alice", " CN=alice"),
+        *("CN=alice ", "cn=alice", "CN=#", "CN=#0", "CN=#zz", "CN=#0C", "CN=#0C05616c69", "CN=#0C05616c69636500"),
+        *("/CN=alice", "CN=alice\n", "CN=alicé", "CN=\ud800", "CN=\u0161", "CN=" + "\\" * 9999, "CN=alice\\", "\0"),
+        *("CN=alice;O=x", "2.5.4.3=bob", "CN=#0C03626F62", "CN=ali\\ce\\", "CN=\\61lice\\"),
+    ],
+    ids=lambda junk: ascii(junk)[:20],
+)
+def test_no_other_text_is_taken_for_a_name(junk: str) -> None:
+    assert is_openssl_text_of(subject_of("one common name"), junk) is False
+
+
+@pytest.mark.parametrize("text", ["CN=alice", "CN=\\61\\6C\\69\\63\\65", "2.5.4.3=alice", "CN=#0C05616C696365"])
+def test_texts_that_mean_one_name_are_recognised(text: str) -> None:
+    assert is_openssl_text_of(subject_of("one common name"), text)
+
+
+@pytest.mark.parametrize("what", ["empty", "empty value"])
+def test_an_empty_name_has_an_empty_text_and_no_other_name_has(what: str) -> None:
+    assert is_openssl_text_of(subject_of(what), "") is (what == "empty")
+    assert rfc4514(subject_of("empty")) == ""
+
+
+# Made by the openssl program itself, as people do
+
+
+def by_program(folder: Path, *arguments: str) -> x509.Certificate:
+    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1",
+            "-keyout", "key.pem", "-out", "cert.pem", *arguments, cwd=folder)  # fmt: skip
+    return x509.load_pem_x509_certificate((folder / "cert.pem").read_bytes())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("-subj", "/C=DE/ST=NRW/O=Example/CN=alice"),
+        ("-utf8", "-subj", "/O=Müller & Söhne/CN=Zoë/emailAddress=zoe@example.org"),
+        ("-multivalue-rdn", "-subj", "/DC=org/DC=example/OU=ops+CN=alice+UID=u1"),
+        ("-subj", r"/CN=a\/b, c=d\+e;<f> \"g\" #"),
+    ],
+    ids=["plain", "utf8", "multivalue", "escapes"],
+)
+@pytest.mark.parametrize("mask", ["default", "pkix", "nombstr", "utf8only"])
+def test_names_made_by_the_openssl_program_with_every_string_mask(
+    tmp_path: Path, arguments: tuple[str, ...], mask: str
+) -> None:
+    configuration = tmp_path / "openssl.cnf"
+    configuration.write_text(f"[req]\nstring_mask={mask}\ndistinguished_name=dn\n[dn]\n")
+    if mask in ("default", "nombstr") and "-utf8" in arguments:
+        pytest.skip("gives a TeletexString with latin-1 in it, which cryptography does not parse")
+    certificate = by_program(tmp_path, "-config", str(configuration), *arguments)
+    shown = printed(Party(certificate, ROOT.key).der)
+
+    assert is_openssl_text_of(certificate.subject, shown)
+    assert not is_openssl_text_of(subject_of("one common name"), shown)
+
+
+# Whatever the name
+
+STRINGS = st.one_of(st.text(max_size=8), st.text(' #,+"\\<>;=a0\0\r\n\x7fé', max_size=8))
+KINDS = st.sampled_from([_ASN1Type.UTF8String, _ASN1Type.BMPString, _ASN1Type.UniversalString])
+TYPES = st.sampled_from(
+    [NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME, NameOID.USER_ID, NameOID.EMAIL_ADDRESS, x509.ObjectIdentifier(UNKNOWN)]
+)
+
+
+@st.composite
+def names(draw: st.DrawFn) -> x509.Name:
+    rdns = []
+    for _ in range(draw(st.integers(0, 3))):
+        types = draw(st.lists(TYPES, min_size=1, max_size=2, unique=True))
+        rdns.append(
+            x509.RelativeDistinguishedName(
+                x509.NameAttribute(oid, draw(STRINGS), draw(KINDS), _validate=False) for oid in types
+            )
+        )
+    made = x509.Name(rdns)
+    return with_name(made)
+
+
+def with_name(name: x509.Name) -> x509.Name:
+    """The name as a certificate gives it back: with its sets in DER's order."""
+    der = name.public_bytes()
+
+    def swap(parts: list[bytes]) -> None:
+        parts[5] = tlv(0x30, *(tlv(0x31, *sorted(split(content_of(rdn)))) for rdn in split(content_of(der))))
+
+    plain = certify("placeholder", ROOT)
+    return x509.load_der_x509_certificate(rewritten(plain.der, ROOT.key, swap)).subject
+
+
+def split(data: bytes) -> list[bytes]:
+    from .pki import elements
+
+    return elements(data)
+
+
+@settings(max_examples=150, deadline=None)
+@given(names(), names())
+def test_a_name_is_recognised_and_told_from_any_other(one: x509.Name, other: x509.Name) -> None:
+    shown = openssl_name(one)
+
+    assert is_openssl_text_of(one, shown)
+    assert is_openssl_text_of(one, shown.rstrip(" "))
+    same = [[{(a.oid, a.value) for a in rdn} for rdn in name.rdns] for name in (one, other)]
+    if same[0] != same[1]:
+        assert not is_openssl_text_of(other, shown)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(max_size=20) | st.text('CN=alice,+#\\ \0é"0C', max_size=20))
+def test_no_text_whatever_makes_it_raise(text: str) -> None:
+    assert is_openssl_text_of(subject_of("one common name"), text) in (True, False)
+
+
+def test_the_independent_encoder_prints_what_the_openssl_program_prints() -> None:
+    # What the properties above rest on.
+    for what in SUBJECTS:
+        if what not in ("only a hash",):
+            assert openssl_name(subject_of(what)) == text_of(what), what
+
+
+# Our own form
+
+
+@pytest.mark.parametrize(
+    ("what", "expected"),
+    [
+        ("three attributes", "CN=alice,O=Example,C=DE"),
+        ("UTF-8", "CN=Zoë Müller"),
+        ("e-mail address", "CN=alice,emailAddress=a@example.org"),
+        ("domain components", "UID=alice,DC=example,DC=org"),
+        ("several values of a type", "CN=bob+CN=alice"),
+        ("a name inside a name", "CN=admin\\,O=Example"),
+        ("the name it imitates", "CN=admin,O=Example"),
+        ("unknown type", f"{UNKNOWN}=value"),
+    ],
+)
+def test_our_own_text_is_rfc_4514_with_the_names_that_openssl_gives_to_types(what: str, expected: str) -> None:
+    assert rfc4514(subject_of(what)) == expected
+
+
+def test_no_two_names_have_one_text() -> None:
+    texts = {what: rfc4514(subject_of(what)) for what in SUBJECTS}
+
+    assert len(set(texts.values())) == len(texts)
+
+
+def test_names_are_comparable_by_rfc_5280_without_regard_to_case_and_spaces() -> None:
+    def name(value: str) -> x509.Name:
+        return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, value)])
+
+    assert comparable(name("Test  CA")) == comparable(name(" test ca"))
+    assert comparable(name("Test CA")) != comparable(name("TestCA"))
+    for one, other in itertools.combinations(("three attributes", "in another order", "two common names"), 2):
+        assert comparable(subject_of(one)) != comparable(subject_of(other))

@@ -1,0 +1,295 @@
+"""From DER to a presented chain: every element parses and follows from the next, or there is no chain."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Callable
+
+import pytest
+from cryptography import x509
+
+from sslclientcert import PROXIES, ClientCertError, PresentedChain, decode
+from sslclientcert.core.presented import MAX_FORWARDED, presented_by
+
+from .conftest import (
+    ALICE,
+    CAROL,
+    CHAIN_ROWS,
+    ENCODERS,
+    INTERMEDIATE,
+    MALLORY,
+    ROOT,
+    ROWS,
+    STRANGE_ROOT,
+    STRANGER,
+    b64,
+    certificate_header,
+    ders_of,
+    headers_of,
+    refused,
+)
+from .pki import Party, authority, certify, client, content_of, elements, rewritten, tlv, unknown
+
+INGRESS = PROXIES["nginx-ingress"]
+
+
+def with_extension(oid: str, value: bytes) -> bytes:
+    """A certificate with an extension that its library would not make."""
+    made = client("alice", ROOT, extra=[(unknown("1.3.6.1.4.1.32473.77", b"\x05\x00"), False)])
+    placeholder = unknown("1.3.6.1.4.1.32473.77", b"\x05\x00")
+    ours = tlv(0x30, x509_oid(placeholder.oid.dotted_string), tlv(0x04, b"\x05\x00"))
+    theirs = tlv(0x30, x509_oid(oid), tlv(0x04, value))
+
+    def swap(parts: list[bytes]) -> None:
+        listed = elements(content_of(content_of(parts[-1])))
+        parts[-1] = tlv(0xA3, tlv(0x30, *[theirs if one == ours else one for one in listed]))
+
+    return rewritten(made.der, ROOT.key, swap)
+
+
+def x509_oid(dotted: str) -> bytes:
+    numbers = [int(number) for number in dotted.split(".")]
+    content = b""
+    for number in (numbers[0] * 40 + numbers[1], *numbers[2:]):
+        septets = [number & 0x7F]
+        while number := number >> 7:
+            septets.insert(0, number & 0x7F | 0x80)
+        content += bytes(septets)
+    return tlv(0x06, content)
+
+
+# The chain
+
+
+def test_a_chain_keeps_its_certificates_byte_for_byte_and_in_their_order() -> None:
+    chain = [CAROL.der, INTERMEDIATE.der, ROOT.der]
+
+    assert ders_of(PresentedChain.from_der(chain)) == chain
+
+
+@pytest.mark.parametrize("name", ["subject", "issuer", "common_name", "fingerprint_sha256", "serial_number", "sans", "pem"])
+def test_a_presented_chain_has_no_name_to_read_by_accident(name: str) -> None:
+    assert not hasattr(PresentedChain(ALICE.certificate), name)
+
+
+def test_a_presented_chain_is_frozen_and_keeps_no_list_that_could_change() -> None:
+    intermediates = [INTERMEDIATE.certificate]
+    presented = PresentedChain(CAROL.certificate, intermediates)  # type: ignore[arg-type]
+    intermediates.append(ROOT.certificate)
+
+    assert presented.intermediates == (INTERMEDIATE.certificate,)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        presented.leaf = ALICE.certificate  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    "chain",
+    [
+        (ALICE, MALLORY),
+        (ALICE, INTERMEDIATE),
+        (ALICE, STRANGER),
+        (MALLORY, CAROL, INTERMEDIATE),
+        (CAROL, ROOT),
+        (CAROL, ROOT, INTERMEDIATE),
+        (CAROL, INTERMEDIATE, INTERMEDIATE),
+        (CAROL, INTERMEDIATE, STRANGER),
+        (INTERMEDIATE, CAROL),
+        (ALICE, ALICE),
+        (ALICE, STRANGE_ROOT),
+    ],
+    ids=lambda chain: " ".join(one.certificate.subject.rfc4514_string() for one in chain),
+)
+def test_each_certificate_must_be_issued_by_the_next_name_and_signature(chain: tuple[Party, ...]) -> None:
+    with refused("forwarding_inconsistent") as caught:
+        PresentedChain.from_der([one.der for one in chain])
+    assert "is not issued by certificate" in caught.value.detail
+
+
+def test_a_self_signed_certificate_may_be_followed_by_itself() -> None:
+    assert PresentedChain.from_der([ROOT.der, ROOT.der]).intermediates == (ROOT.certificate,)
+
+
+def long_chain(length: int) -> list[bytes]:
+    parties = [ROOT]
+    while len(parties) < length:
+        parties.append(authority(f"CA {len(parties)}", parties[-1]))
+    return [one.der for one in reversed(parties)]
+
+
+def test_there_is_a_most_of_certificates_and_no_more_are_even_parsed() -> None:
+    assert len(ders_of(PresentedChain.from_der(long_chain(MAX_FORWARDED)))) == MAX_FORWARDED
+    for chain in (long_chain(MAX_FORWARDED + 1), long_chain(MAX_FORWARDED + 1) + [b"junk"] * 100_000):
+        with refused("forwarding_inconsistent"):
+            PresentedChain.from_der(chain)
+
+
+def test_no_certificate_at_all_is_missing() -> None:
+    with refused("certificate_missing"):
+        PresentedChain.from_der([])
+
+
+# Parsing
+
+SPOILED: dict[str, Callable[[bytes], bytes]] = {
+    "nothing": lambda _: b"",
+    "one byte": lambda der: der[:1],
+    "cut short": lambda der: der[:-1],
+    "a byte behind it": lambda der: der + b"\0",
+    "another behind it": lambda der: der + der,
+    "text": lambda _: b"-----BEGIN CERTIFICATE-----",
+    "its base64": lambda der: b64(der).encode(),
+    "what is signed alone": lambda der: elements(content_of(der))[0],
+    "no signature": lambda der: tlv(0x30, *elements(content_of(der))[:2]),
+    "an indefinite length": lambda der: b"\x30\x80" + content_of(der) + b"\0\0",
+    "a length in more octets than it needs": lambda der: b"\x30\x83\0" + der[2:],
+    "a set instead of a sequence": lambda der: b"\x31" + der[1:],
+    "zeros": lambda der: bytes(len(der)),
+    "an empty sequence": lambda _: b"\x30\x00",
+    "many empty sequences": lambda _: tlv(0x30, b"\x30\x00" * 10_000),
+    "deep nesting": lambda _: b"\x30\x80" * 10_000,
+}
+
+
+@pytest.mark.parametrize("how", SPOILED)
+@pytest.mark.parametrize("position", [0, 1, 2])
+def test_one_element_that_is_no_certificate_fails_the_whole_chain(how: str, position: int) -> None:
+    chain = [CAROL.der, INTERMEDIATE.der, ROOT.der]
+    chain[position] = SPOILED[how](chain[position])
+
+    with refused("certificate_malformed") as caught:
+        PresentedChain.from_der(chain)
+    assert f"certificate {position + 1} " in caught.value.detail
+
+
+UNREADABLE = {
+    "a TLS feature nobody knows": ("1.3.6.1.5.5.7.1.24", bytes.fromhex("3003020146")),
+    "a key usage that is no bit string": ("2.5.29.15", b"\x05\x00"),
+    "an alternative name of an unknown kind": ("2.5.29.17", bytes.fromhex("3002a000")),
+    "an alternative name with an address of three bytes": ("2.5.29.17", bytes.fromhex("30058703010203")),
+    "alternative names that are not ASCII": ("2.5.29.17", b"\x30\x03\x82\x01\xff"),
+    "two bytes of nothing": ("2.5.29.19", b"\x00\x00"),
+    "a reason nobody knows": ("2.5.29.31", bytes.fromhex("30073005810302" + "0701")),
+    "policies that are empty": ("2.5.29.32", b"\x05\x00"),
+    "a negative path length": ("2.5.29.19", bytes.fromhex("30060101ff0201ff")),
+    "a path length of a thousand bits": ("2.5.29.19", bytes.fromhex("3081850101ff02" + "8180" + "7f" * 128)),
+}
+
+
+@pytest.mark.parametrize("what", UNREADABLE)
+def test_an_extension_that_does_not_parse_is_found_before_anything_is_verified(what: str) -> None:
+    der = with_extension(*UNREADABLE[what])
+
+    with refused("certificate_malformed", "certificate_unsuitable", "forwarding_inconsistent"):
+        PresentedChain.from_der([der, MALLORY.der])
+
+
+def test_two_extensions_of_a_kind_do_not_parse() -> None:
+    with refused("certificate_malformed"):
+        PresentedChain.from_der([with_extension("2.5.29.15", bytes.fromhex("03020780"))])
+
+
+def test_where_warnings_are_errors_a_certificate_that_warns_is_refused_like_any_other() -> None:
+    def negative(parts: list[bytes]) -> None:
+        parts[1] = b"\x02\x01\xfb"
+
+    der = rewritten(ALICE.der, ROOT.key, negative)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            assert ders_of(PresentedChain.from_der([der])) == [der]
+        except ClientCertError as error:
+            assert error.code == "certificate_malformed"
+
+
+def test_a_certificate_object_with_a_field_that_does_not_parse_is_refused_too() -> None:
+    certificate = x509.load_der_x509_certificate(with_extension("2.5.29.15", b"\x05\x00"))
+
+    with refused("certificate_malformed"):
+        PresentedChain(certificate)
+
+
+# decode
+
+
+@pytest.mark.parametrize("proxy", ROWS)
+def test_decode_gives_the_leaf_of_every_row_byte_for_byte_from_text_and_from_bytes(proxy: str) -> None:
+    value = certificate_header(ALICE, proxy)
+
+    for one in (decode(value, proxy), decode(value.encode("latin-1"), proxy), decode(value, PROXIES[proxy])):
+        assert ders_of(one) == [ALICE.der]
+
+
+@pytest.mark.parametrize("proxy", ROWS)
+def test_a_rows_headers_decode_to_the_chain_that_the_proxy_was_shown(proxy: str) -> None:
+    headers = headers_of(CAROL, proxy, INTERMEDIATE)
+    row = PROXIES[proxy]
+    presented = presented_by(
+        row, headers[row.certificate_header], headers.get(row.chain_header) if row.chain_header else None
+    )
+
+    assert presented is not None
+    assert ders_of(presented) == [CAROL.der, *([INTERMEDIATE.der] if proxy in CHAIN_ROWS else [])]
+
+
+def test_ingress_nginx_is_the_proxy_if_none_is_named() -> None:
+    assert ders_of(decode(ENCODERS["url-pem"](ALICE.der))) == [ALICE.der]
+
+
+@pytest.mark.parametrize("proxy", ROWS)
+@pytest.mark.parametrize("value", ["", b""])
+def test_an_empty_value_says_that_there_was_no_certificate(proxy: str, value: str | bytes) -> None:
+    with refused("certificate_missing"):
+        decode(value, proxy)
+
+
+@pytest.mark.parametrize(
+    ("proxy", "value"), [("apache", "(null)"), ("caddy", "::"), ("rfc9440", "::"), ("gcp", "::"), ("cloudflare", "::")]
+)
+def test_a_proxys_own_word_for_no_certificate_says_so(proxy: str, value: str) -> None:
+    with refused("certificate_missing"):
+        decode(value, proxy)
+
+
+@pytest.mark.parametrize("value", [None, 5, [], ["x"], bytearray(b"x"), ALICE.certificate])
+def test_a_value_that_is_no_text_is_malformed(value: object) -> None:
+    with refused("header_malformed"):
+        decode(value)  # type: ignore[arg-type]
+
+
+def test_an_unknown_proxy_is_a_configuration_fault() -> None:
+    with pytest.raises(ValueError, match="unknown proxy 'nginxx'"):
+        decode("", "nginxx")
+
+
+@pytest.mark.parametrize("proxy", ROWS)
+def test_what_is_encoded_right_and_is_no_certificate_is_malformed(proxy: str) -> None:
+    value = ENCODERS[PROXIES[proxy].certificate_encoding](b"\x30\x00")
+
+    with refused("certificate_malformed"):
+        decode(value, proxy)
+
+
+@pytest.mark.parametrize("proxy", [name for name in ROWS if PROXIES[name].chain_header])
+@pytest.mark.parametrize("absent", [None, ""])
+def test_a_chain_without_a_certificate_contradicts_itself(proxy: str, absent: str | None) -> None:
+    row = PROXIES[proxy]
+    assert row.chain_encoding is not None
+    chain = ENCODERS[row.chain_encoding](INTERMEDIATE.der)
+
+    with refused("forwarding_inconsistent"):
+        presented_by(row, absent, chain)
+    assert presented_by(row, absent, absent) is None
+
+
+def test_a_chain_header_of_another_clients_chain_is_refused() -> None:
+    row = PROXIES["haproxy"]
+
+    with refused("forwarding_inconsistent"):
+        presented_by(row, b64(ALICE.der), b64(INTERMEDIATE.der + ROOT.der))
+
+
+def test_a_leaf_that_a_client_issued_with_its_own_key_links_but_is_no_more_than_presented() -> None:
+    forged = certify("admin", ALICE)
+
+    assert ders_of(decode(",".join(map(b64, (forged.der, ALICE.der))), "traefik")) == [forged.der, ALICE.der]
