@@ -1,0 +1,125 @@
+"""Every example of README.md and of the pages in docs/ runs as it is written."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from textwrap import dedent
+from urllib.parse import quote
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def name(*attributes: tuple[x509.ObjectIdentifier, str]) -> x509.Name:
+    return x509.Name([x509.NameAttribute(*each) for each in attributes])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A page's folder, with the files that CONTRIBUTING.md promises to the examples."""
+    start, end = (datetime.now(UTC) + timedelta(hours=hours) for hours in (-1, 24))
+    ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    ca_name = name((NameOID.COMMON_NAME, "Example CA"))
+
+    def builder(subject: x509.Name, public_key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+        serial = x509.random_serial_number()
+        return x509.CertificateBuilder(ca_name, subject, public_key, serial, start, end)
+
+    ca = builder(ca_name, ca_key.public_key()).add_extension(x509.BasicConstraints(True, None), critical=True)
+    client = (
+        builder(name((NameOID.ORGANIZATION_NAME, "Example"), (NameOID.COMMON_NAME, "alice")), key.public_key())
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+        .add_extension(
+            x509.SubjectAlternativeName(
+                [
+                    x509.DNSName("cart.shop.example.org"),
+                    x509.RFC822Name("alice@example.org"),
+                    x509.UniformResourceIdentifier("spiffe://example.org/ns/shop/sa/cart"),
+                ]
+            ),
+            critical=False,
+        )
+    )
+    crl = x509.CertificateRevocationListBuilder(ca_name, start, end)
+    pem = client.sign(ca_key, hashes.SHA256()).public_bytes(Encoding.PEM)
+    (tmp_path / "ca.crt").write_bytes(ca.sign(ca_key, hashes.SHA256()).public_bytes(Encoding.PEM))
+    (tmp_path / "ca.crl").write_bytes(crl.sign(ca_key, hashes.SHA256()).public_bytes(Encoding.PEM))
+    (tmp_path / "client.crt").write_bytes(pem)
+    (tmp_path / "client.key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    (tmp_path / "header.txt").write_text(quote(pem, safe="") + "\n")
+    return tmp_path
+
+
+def run(page: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error", str(Path(__file__).with_name("run_page.py")), str(page)]
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, stdin=subprocess.DEVNULL, text=True, timeout=300, check=False
+    )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+def test_the_examples_of_a_page_run_as_they_are_written(page: Path, folder: Path) -> None:
+    done = run(page, folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("mistake", "complaint"),
+    [
+        ("```python\nx = 1\n```\n\n```python\nassert x == 2\n```\n", 'page.md", line 6'),
+        ("```python\n# app.py\nimport no_such_module\n```\n", "ModuleNotFoundError"),
+        ("```python\n# test_app.py\ndef test_it():\n    assert False\n```\n", "1 failed"),
+        ("```console\n$ sslclientcert no-such-command\n```\n", "status"),
+        ("```console\n$ sslclientcert --version\nsslclientcert 0.0.0\n```\n", "where the page shows"),
+        ("```py\nassert True\n```\n", "nothing runs it"),
+        ("````{tab-item} WSGI\n```python\nassert True\n```\n````\n", "nothing runs it"),
+    ],
+    ids=["python", "file", "test", "command", "output", "language", "nesting"],
+)
+def test_an_example_that_is_wrong_fails_its_page(mistake: str, complaint: str, folder: Path) -> None:
+    page = folder / "page.md"
+    page.write_text(mistake)
+    done = run(page, folder)
+    assert done.returncode != 0
+    assert complaint in done.stdout + done.stderr
+
+
+def test_a_page_may_build_up_an_application_and_its_test(folder: Path) -> None:
+    page = folder / "page.md"
+    page.write_text(
+        dedent("""
+        ```python
+        from pathlib import Path
+        assert Path("ca.crt").read_text().startswith("-----BEGIN") and headers["ssl-client-cert"] == header_value
+        ```
+        1. In a list:
+           ```python
+           # shop/app.py
+           answer = 42
+           ```
+        ```python
+        # test_app.py
+        from shop.app import answer
+
+        def test_the_answer():
+            assert answer == 42
+        ```
+        ```yaml
+        not: {python
+        ```
+        ```console
+        $ curl https://never-called.example
+        ```
+        """)
+    )
+    assert run(page, folder).stdout.count("1 passed") == 1

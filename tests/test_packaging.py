@@ -1,0 +1,88 @@
+"""What is shipped: the version, the public names, the types, the extras, and what is in a built wheel and sdist."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.resources
+import re
+import subprocess
+import sys
+import tarfile
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import sslclientcert
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "sslclientcert"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def built(pattern: str) -> Path:
+    """What `make build` built, if nothing of the package has changed since."""
+    changed = max(path.stat().st_mtime for path in SOURCE.rglob("*") if path.suffix != ".pyc")
+    for path in (ROOT / "dist").glob(pattern):
+        if path.stat().st_mtime > changed:
+            return path
+    pytest.skip(f"no dist/{pattern} of this state: `make build` makes one")
+
+
+def test_the_version_is_that_of_the_newest_entry_of_the_changelog() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    released = re.findall(r"^## \[?(\d+\.\d+\.\d+)\b", changelog, re.MULTILINE)
+    assert released[0] == sslclientcert.__version__
+
+
+def test_the_public_names_are_those_of_the_contract() -> None:
+    classes = {"ClientCertAuthenticator", "ClientCertError", "ClientIdentity", "PresentedChain", "Proxy", "TrustStore"}
+    contract = classes | {"PROXIES", "decode", "rules"}
+    assert set(sslclientcert.__all__) == contract
+    assert all(hasattr(sslclientcert, name) for name in contract)
+
+
+def test_type_checkers_are_told_that_the_library_is_typed() -> None:
+    assert importlib.resources.files(sslclientcert).joinpath("py.typed").is_file()
+
+
+def test_the_library_needs_only_cryptography_and_typing_extensions() -> None:
+    assert [re.split(r"[^\w-]", each)[0] for each in PROJECT["dependencies"]] == ["cryptography", "typing-extensions"]
+
+
+def test_the_oldest_dependencies_tested_are_the_lower_bounds_stated() -> None:
+    pinned = dict(re.findall(r"^([\w-]+)==([\d.]+)$", (ROOT / "tools" / "oldest.txt").read_text(), re.MULTILINE))
+    extras = [PROJECT["optional-dependencies"][name] for name in ("flask", "django", "drf", "starlette", "fastapi")]
+    for requirement in [*PROJECT["dependencies"], *(each for extra in extras for each in extra)]:
+        name, bound = requirement.split(">=")
+        assert (pinned[name] + ".0.0").startswith(bound + ".0"), requirement
+
+
+@pytest.mark.parametrize("command", [["-m", "sslclientcert"], ["-O", "-m", "sslclientcert"]], ids=" ".join)
+def test_the_command_line_tells_the_version(command: list[str]) -> None:
+    done = subprocess.run([sys.executable, *command, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["sslclientcert", sslclientcert.__version__]
+
+
+@pytest.mark.parametrize(
+    ("group", "name"), [("console_scripts", "sslclientcert"), ("pytest11", "sslclientcert")], ids=["command", "plugin"]
+)
+def test_an_entry_point_leads_to_something(group: str, name: str) -> None:
+    (entry_point,) = importlib.metadata.entry_points(group=group, name=name)
+    assert entry_point.load() is not None
+
+
+def test_the_wheel_holds_the_package_and_nothing_else() -> None:
+    with zipfile.ZipFile(built("*.whl")) as wheel:
+        names = {name for name in wheel.namelist() if ".dist-info/" not in name}
+    package = [path for path in SOURCE.rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    assert names == {path.relative_to(SOURCE.parent).as_posix() for path in package}
+
+
+def test_the_sdist_holds_what_is_needed_to_build_and_to_test() -> None:
+    with tarfile.open(built("*.tar.gz")) as sdist:
+        names = {name.partition("/")[2] for name in sdist.getnames()}
+    needed = ["pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "Makefile", "tests/test_packaging.py"]
+    assert set(needed) <= names
+    assert [name for name in names if ".venv" in name or name.endswith(".pyc") or name.startswith(".ci")] == []
