@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from ._gateway import Exempt, PerIdentity, answer_to, exemption, require_arguments
+from ._gateway import JUDGED, Exempt, PerIdentity, answer_to, exemption, require_arguments
 from .core.authenticator import ClientCertAuthenticator
 from .core.errors import ClientCertError
 from .core.identity import ClientIdentity
@@ -103,7 +103,7 @@ class ClientCertMiddleware:
     ) -> None:
         require_arguments(app, authenticator, required=required, keep_headers=keep_headers)
         self._app = app
-        self._authenticate = authenticator.authenticate_environ
+        self._authenticator = authenticator
         self._raw = tuple(authenticator.guarded_environ)
         self._required = required
         self._exempt = exemption(exempt, _path)
@@ -114,7 +114,7 @@ class ClientCertMiddleware:
         """Judge one request; pass it on, or answer it."""
         exempt = self._exempt is not None and self._exempt(environ)
         try:
-            identity = None if exempt else self._authenticate(environ, required=self._required)
+            identity = None if exempt else self._authenticator.authenticate_environ(environ, required=self._required)
         except ClientCertError as error:
             return _refuse(error, environ, start_response)
         if exempt or not self._keep_headers:
@@ -124,6 +124,7 @@ class ClientCertMiddleware:
             for key in [key for key in environ if key.startswith(_PREFIX)]:
                 del environ[key]
         environ[_IDENTITY] = identity
+        environ[JUDGED] = {**environ.get(JUDGED, {}), self._authenticator: identity}
         if identity is None:
             environ["SSL_CLIENT_VERIFY"] = "NONE"
         else:

@@ -227,8 +227,29 @@ def test_a_name_without_a_certificate_names_the_missing_annotation(
 @pytest.mark.parametrize(
     "verdict",
     [
-        *("", " ", "success", "SUCCESS ", " SUCCESS", "OK", "GENEROUS", "(null)", "0", "true", "FAILED", "NONE:", "none"),
-        *("SUCCESS,SUCCESS", "SUCCESS, SUCCESS", "NONE,SUCCESS", "SUCCESS,NONE", "FAILED:x,SUCCESS", "FAILED:x, SUCCESS"),
+        *(
+            "",
+            " ",
+            "success",
+            "SUCCESS ",
+            " SUCCESS",
+            "OK",
+            "GENEROUS",
+            "(null)",
+            "0",
+            "true",
+            "FAILED",
+            "NONE:",
+            "none",
+        ),
+        *(
+            "SUCCESS,SUCCESS",
+            "SUCCESS, SUCCESS",
+            "NONE,SUCCESS",
+            "SUCCESS,NONE",
+            "FAILED:x,SUCCESS",
+            "FAILED:x, SUCCESS",
+        ),
         *("SUCCESS\n", "SUCCESS\0", "SUCCESSNONE", "S\xdcCCESS", "FAILED:" + "x," * 9, "\ud800"),
     ],
     ids=ascii,
@@ -445,7 +466,9 @@ def test_a_success_is_not_remembered_for_a_request_without_it(store: TrustStore)
 # Peers and the shared secret
 
 
-@pytest.mark.parametrize("headers", [headers_of(ALICE), {"ssl-client-verify": "NONE"}, {CERT: "garbage"}, {CERT: "x" * 10**6}])
+@pytest.mark.parametrize(
+    "headers", [headers_of(ALICE), {"ssl-client-verify": "NONE"}, {CERT: "garbage"}, {CERT: "x" * 10**6}]
+)
 def test_a_stranger_may_not_speak_any_of_the_headers(headers: Headers, ingress: ClientCertAuthenticator) -> None:
     with refused("proxy_untrusted"):
         ingress.authenticate(headers, peer="203.0.113.9")
@@ -466,14 +489,18 @@ def test_a_remembered_success_does_not_let_a_stranger_in(ingress: ClientCertAuth
         ingress.authenticate(headers_of(ALICE), peer="203.0.113.9")
 
 
-@pytest.mark.parametrize("client_member", [None, ["", "0"], (ADDRESS, "35880"), [ADDRESS, 0], ["::1", 1, 0, 0], (None, 0)])
+@pytest.mark.parametrize(
+    "client_member", [None, ["", "0"], (ADDRESS, "35880"), [ADDRESS, 0], ["::1", 1, 0, 0], (None, 0)]
+)
 def test_the_peer_of_a_scope_is_read_as_servers_write_it(client_member: Any, ingress: ClientCertAuthenticator) -> None:
     assert is_of(ingress.authenticate_scope(scope_of(headers_of(ALICE), client_member)), ALICE)
     without_client = without(scope_of(headers_of(ALICE)), "client")
     assert is_of(ingress.authenticate_scope(without_client), ALICE)
 
 
-@pytest.mark.parametrize("client_member", [5, {"host": ADDRESS}, "nonsense", object(), [[ADDRESS]], [5, 5], (b"127.0.0.1", 1)])
+@pytest.mark.parametrize(
+    "client_member", [5, {"host": ADDRESS}, "nonsense", object(), [[ADDRESS]], [5, 5], (b"127.0.0.1", 1)]
+)
 def test_a_scope_whose_client_is_no_address_is_refused(client_member: Any, ingress: ClientCertAuthenticator) -> None:
     with refused("proxy_untrusted"):
         ingress.authenticate_scope(scope_of(headers_of(ALICE), client_member))
@@ -490,7 +517,17 @@ def test_a_shared_secret_must_come_along(store: TrustStore) -> None:
     headers = headers_of(ALICE)
 
     assert is_of(authenticator.authenticate({**headers, "x-proxy-secret": "hunter2"}), ALICE)
-    for wrong in ("", "hunter", "hunter22", "HUNTER2", " hunter2", "hunter2 ", "hunter2,hunter2", "h\xfcnter2", "\ud800"):
+    for wrong in (
+        "",
+        "hunter",
+        "hunter22",
+        "HUNTER2",
+        " hunter2",
+        "hunter2 ",
+        "hunter2,hunter2",
+        "h\xfcnter2",
+        "\ud800",
+    ):
         with refused("proxy_untrusted"):
             authenticator.authenticate({**headers, "x-proxy-secret": wrong})
     with refused("proxy_untrusted"):
@@ -508,7 +545,9 @@ def test_a_shared_secret_alone_is_nobody(store: TrustStore) -> None:
     assert authenticator.authenticate({}) is None
 
 
-def test_neither_the_secret_nor_what_was_sent_for_it_is_told(store: TrustStore, caplog: pytest.LogCaptureFixture) -> None:
+def test_neither_the_secret_nor_what_was_sent_for_it_is_told(
+    store: TrustStore, caplog: pytest.LogCaptureFixture
+) -> None:
     authenticator = ClientCertAuthenticator(store, shared_secret=("x-proxy-secret", "hunter2"))
     with refused("proxy_untrusted") as caught:
         authenticator.authenticate({**headers_of(ALICE), "x-proxy-secret": "hunter3"})
@@ -545,7 +584,9 @@ def test_what_is_over_the_limit_is_too_large_before_it_is_decoded(proxy: str, st
 
 
 @pytest.mark.parametrize("proxy", ROWS)
-@pytest.mark.parametrize("unit", ["%41", "%", "A", "AAAA,", "=", ":", '"', "\\", "URI=,", "MAAwADAA", "-----BEGIN", " "])
+@pytest.mark.parametrize(
+    "unit", ["%41", "%", "A", "AAAA,", "=", ":", '"', "\\", "URI=,", "MAAwADAA", "-----BEGIN", " "]
+)
 def test_a_megabyte_of_garbage_is_refused_under_a_raised_limit_too(proxy: str, unit: str, store: TrustStore) -> None:
     authenticator = ClientCertAuthenticator(store, proxy=proxy, max_header_bytes=2_000_000)
     with pytest.raises(ClientCertError) as caught:
@@ -690,9 +731,7 @@ HOSTILE = "x\r\nWARNING:sslclientcert:accepted admin\x1b[2J\x00\u2028é"
     ],
     ids=["certificate", "verdict", "subject", "issuer", "name", "trailer", "trusted", "path builder", "untrusted"],
 )
-def test_no_input_can_forge_a_line_of_the_log(
-    headers: Headers, profile: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_no_input_can_forge_a_line_of_the_log(headers: Headers, profile: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     authenticator = ClientCertAuthenticator(
         TrustStore([ROOT.certificate], profile=profile), trusted_proxies="*", authorize=rules.common_name("nobody")
@@ -942,7 +981,9 @@ def test_a_row_of_ones_own_is_used_like_any_other(store: TrustStore) -> None:
         ({"crl": "ca.crl"}, "crl goes with a path"),
     ],
 )
-def test_half_a_configuration_is_an_error_at_the_start(options: dict[str, Any], message: str, store: TrustStore) -> None:
+def test_half_a_configuration_is_an_error_at_the_start(
+    options: dict[str, Any], message: str, store: TrustStore
+) -> None:
     with pytest.raises(ValueError, match=message):
         ClientCertAuthenticator(store, **options)
 

@@ -178,8 +178,12 @@ def agrees(text: str) -> None:
 
 
 ESCAPES = st.one_of(
-    st.sampled_from(["%", "=", "%%", "==", "%=", "=%", "%3D", "%3d", "=41", "%41", "=\n", "%0A", "%0D%0A", "=0A", "%00"]),
-    st.sampled_from(["%4", "%zz", "%z1", "%1z", "\n", "\r", "\r\n", "=\r\n", " ", "\t", " \n", "_", "\0", "\x7f", "\xe9"]),
+    st.sampled_from(
+        ["%", "=", "%%", "==", "%=", "=%", "%3D", "%3d", "=41", "%41", "=\n", "%0A", "%0D%0A", "=0A", "%00"]
+    ),
+    st.sampled_from(
+        ["%4", "%zz", "%z1", "%1z", "\n", "\r", "\r\n", "=\r\n", " ", "\t", " \n", "_", "\0", "\x7f", "\xe9"]
+    ),
     st.text("%=0123456789abcdefABCDEFgG\r\n \t_+-", max_size=4),
     st.characters(),
 )
@@ -221,7 +225,9 @@ def test_bytes_escaped_in_any_mixture_of_cases_come_back(plain: bytes, data: st.
 
 
 def test_percent_decoding_agrees_on_every_short_combination_of_its_special_characters() -> None:
-    for text in itertools.product(("", "%", "=", "%4", "=4", "a"), "%=4dDz\n\r \t_\0", "%=4dDz\n\r \t_\0\x7f", ("", "%", "=", "1")):
+    for text in itertools.product(
+        ("", "%", "=", "%4", "=4", "a"), "%=4dDz\n\r \t_\0", "%=4dDz\n\r \t_\0\x7f", ("", "%", "=", "1")
+    ):
         agrees("".join(text))
 
 
@@ -361,7 +367,9 @@ def test_a_list_of_byte_sequences_may_have_spaces_around_its_commas(separator: s
     assert decoded("byte-sequence-list", separator.join(f":{b64(der)}:" for der in CHAIN)) == CHAIN
 
 
-@pytest.mark.parametrize("text", [f":{BODY}:,", f",:{BODY}:", f":{BODY}:,,:{BODY}:", f":{BODY}: :{BODY}:", ":,:", "::,::"])
+@pytest.mark.parametrize(
+    "text", [f":{BODY}:,", f",:{BODY}:", f":{BODY}:,,:{BODY}:", f":{BODY}: :{BODY}:", ":,:", "::,::"]
+)
 def test_a_list_of_byte_sequences_has_no_empty_members(text: str) -> None:
     with refused("header_malformed"):
         decoded("byte-sequence-list", text)
@@ -383,12 +391,12 @@ SUBJECT = 'Subject="CN=a\\"b\\\\c,O=x;y=z"'
         f"hash={DIGEST};{CERT.replace('Cert', 'cert')}",
         f"By=spiffe://a/b;Hash={DIGEST};{CERT};{SUBJECT};URI=spiffe://a/c;DNS=a.example;DNS=b.example",
         f"By=x;By=y;Hash={DIGEST};{CERT};URI=;URI=b;DNS=",
-        f"Hash={DIGEST};{CERT};Subject=\"\";URI=",
+        f'Hash={DIGEST};{CERT};Subject="";URI=',
         f"Hash={DIGEST};Cert={escaped(PEM)}",
         f'Hash="{DIGEST}";{CERT}',
         f'{element_of_xfcc(LEAF)};URI="a,b;c"',
-        f"Hash={DIGEST};{CERT};Chain=\"{escaped(PEM + pem(CA))}\"",
-        f"Hash={DIGEST};{CERT};Chain=\"\"",
+        f'Hash={DIGEST};{CERT};Chain="{escaped(PEM + pem(CA))}"',
+        f'Hash={DIGEST};{CERT};Chain=""',
         f"Hash={DIGEST};{CERT};Later=new",
     ],
 )
@@ -399,10 +407,17 @@ def test_one_element_is_read_whatever_else_is_in_it(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *(f"Hash={DIGEST}", f'Hash={DIGEST};Cert=""', f"Hash={DIGEST};Cert=", f"Hash={DIGEST};Chain=\"{escaped(PEM)}\""),
+        *(f"Hash={DIGEST}", f'Hash={DIGEST};Cert=""', f"Hash={DIGEST};Cert=", f'Hash={DIGEST};Chain="{escaped(PEM)}"'),
         *("Hash", "=", ";", f"{CERT};", f";{CERT}", f"{CERT};;URI=", f"{CERT} ", f" {CERT}", f"{CERT};URI", f"{CERT}x"),
         *(f'Hash={DIGEST};Cert="{escaped(PEM)}', f'{CERT};Subject="', f'{CERT};Subject="a\\', f'{CERT};Subject="a\\"'),
-        *(f'{CERT};Subject="a"b"', f'{CERT};URI=a"b', f'{CERT};URI="a"b', f"{CERT}; URI=a", f"{CERT};1=2", f"{CERT};é=2"),
+        *(
+            f'{CERT};Subject="a"b"',
+            f'{CERT};URI=a"b',
+            f'{CERT};URI="a"b',
+            f"{CERT}; URI=a",
+            f"{CERT};1=2",
+            f"{CERT};é=2",
+        ),
         *(b64(LEAF), escaped(PEM), PEM, f'{CERT};Subject="a\\\nb"'),
     ],
 )
@@ -420,7 +435,16 @@ def test_what_stands_for_one_thing_may_not_come_twice_in_an_element(key: str) ->
 
 @pytest.mark.parametrize(
     "digest",
-    [hashlib.sha256(OTHER).hexdigest(), hashlib.sha1(LEAF).hexdigest(), DIGEST[:-1], DIGEST + "0", "", "é", '"', "\ud800"],  # noqa: S324
+    [
+        hashlib.sha256(OTHER).hexdigest(),
+        hashlib.sha1(LEAF).hexdigest(),
+        DIGEST[:-1],
+        DIGEST + "0",
+        "",
+        "é",
+        '"',
+        "\ud800",
+    ],  # noqa: S324
     ids=ascii,
 )
 def test_a_hash_that_is_not_that_of_the_certificate_is_refused(digest: str) -> None:

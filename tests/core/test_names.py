@@ -26,7 +26,14 @@ from .pki import Party, certify, content_of, openssl, rewritten, tlv
 from .test_presented import x509_oid
 
 UTF8, NUMERIC, PRINTABLE, TELETEX, IA5, UNIVERSAL, BMP, BIT = 0x0C, 0x12, 0x13, 0x14, 0x16, 0x1C, 0x1E, 0x03
-CN, O, OU, C, DC, UID = "2.5.4.3", "2.5.4.10", "2.5.4.11", "2.5.4.6", "0.9.2342.19200300.100.1.25", "0.9.2342.19200300.100.1.1"
+CN, O, OU, C, DC, UID = (
+    "2.5.4.3",
+    "2.5.4.10",
+    "2.5.4.11",
+    "2.5.4.6",
+    "0.9.2342.19200300.100.1.25",
+    "0.9.2342.19200300.100.1.1",
+)
 EMAIL, UNIQUE_ID, UNKNOWN = "1.2.840.113549.1.9.1", "2.5.4.45", "1.3.6.1.4.1.32473.5"
 
 # cryptography warns of values that are longer than X.520 allows, or empty.
@@ -73,7 +80,7 @@ SUBJECTS: dict[str, list[list[Attribute]]] = {
     "trailing backslash": [[text("backslash\\")]],
     "trailing backslash and space": [[text("backslash\\ ")]],
     "backslash and digits": [[text("\\41\\C3")]],
-    "quotes": [[text('"quoted" \'single\'')]],
+    "quotes": [[text("\"quoted\" 'single'")]],
     "what RFC 2253 escapes": [[text(',+"\\<>;=#')]],
     "a name inside a name": [[text("admin,O=Example")]],
     "the name it imitates": [[text("Example", O)], [text("admin")]],
@@ -234,7 +241,13 @@ def test_names_made_by_the_openssl_program_with_every_string_mask(
 STRINGS = st.one_of(st.text(max_size=8), st.text(' #,+"\\<>;=a0\0\r\n\x7fé', max_size=8))
 KINDS = st.sampled_from([_ASN1Type.UTF8String, _ASN1Type.BMPString, _ASN1Type.UniversalString])
 TYPES = st.sampled_from(
-    [NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME, NameOID.USER_ID, NameOID.EMAIL_ADDRESS, x509.ObjectIdentifier(UNKNOWN)]
+    [
+        NameOID.COMMON_NAME,
+        NameOID.ORGANIZATION_NAME,
+        NameOID.USER_ID,
+        NameOID.EMAIL_ADDRESS,
+        x509.ObjectIdentifier(UNKNOWN),
+    ]
 )
 
 

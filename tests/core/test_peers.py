@@ -105,7 +105,17 @@ def test_nobody_at_all_is_a_configuration_fault(trusted: Any) -> None:
 @pytest.mark.parametrize(
     "entry",
     [
-        *("10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0", "10.0.0.256", "example.org", "nginx", "UNIX", "Loopback"),
+        *(
+            "10.0.0.1/8",
+            "10.0.0.0/33",
+            "10.0.0.0/-1",
+            "10.0.0",
+            "10.0.0.256",
+            "example.org",
+            "nginx",
+            "UNIX",
+            "Loopback",
+        ),
         *("10.0.0.0-10.0.0.9", "::1/129", "http://10.0.0.1", "**", "*.example.org", "10.0.0.0/8 10.1.0.0/16", "any"),
     ],
 )

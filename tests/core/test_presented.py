@@ -29,7 +29,7 @@ from .conftest import (
     headers_of,
     refused,
 )
-from .pki import Party, authority, certify, client, content_of, elements, rewritten, tlv, unknown
+from .pki import Party, authority, certify, client, content_of, elements, private_key, rewritten, tlv, unknown
 
 INGRESS = PROXIES["nginx-ingress"]
 
@@ -68,7 +68,9 @@ def test_a_chain_keeps_its_certificates_byte_for_byte_and_in_their_order() -> No
     assert ders_of(PresentedChain.from_der(chain)) == chain
 
 
-@pytest.mark.parametrize("name", ["subject", "issuer", "common_name", "fingerprint_sha256", "serial_number", "sans", "pem"])
+@pytest.mark.parametrize(
+    "name", ["subject", "issuer", "common_name", "fingerprint_sha256", "serial_number", "sans", "pem"]
+)
 def test_a_presented_chain_has_no_name_to_read_by_accident(name: str) -> None:
     assert not hasattr(PresentedChain(ALICE.certificate), name)
 
@@ -160,6 +162,28 @@ def test_one_element_that_is_no_certificate_fails_the_whole_chain(how: str, posi
     with refused("certificate_malformed") as caught:
         PresentedChain.from_der(chain)
     assert f"certificate {position + 1} " in caught.value.detail
+
+
+@pytest.mark.parametrize("kind", ["P-256", "RSA-2048", "Ed25519"])
+def test_a_signature_of_anything_but_whole_bytes_is_malformed_since_it_would_make_two_of_one_certificate(
+    kind: str,
+) -> None:
+    """A BIT STRING says how many of its last bits are unused; nobody signed that number (X.690 section 8.6.2)."""
+    root = authority("Even Root", key=private_key(kind, 20))
+    der = b""
+    for serial in range(1, 100):
+        der = client("alice", root, serial=serial, key=private_key("P-256", 12)).der
+        if der[-1] % 2 == 0:  # an unused bit has to be zero
+            break
+    assert PresentedChain.from_der([der])
+    signature = x509.load_der_x509_certificate(der).signature
+    head = der[: -len(signature) - 1]
+
+    assert head + b"\0" + signature == der
+    with refused("certificate_malformed"):
+        PresentedChain.from_der([head + b"\1" + signature])
+    with refused("certificate_malformed"):
+        PresentedChain(x509.load_der_x509_certificate(head + b"\1" + signature))
 
 
 UNREADABLE = {

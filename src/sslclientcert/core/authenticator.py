@@ -35,7 +35,7 @@ from .presented import PresentedChain, presented_by
 from .proxies import Proxy, proxy_named
 from .trust import DEFAULT_MAX_DEPTH, StrPath, TrustStore
 
-__all__ = ["DEFAULT_MAX_HEADER_BYTES", "ClientCertAuthenticator", "Decision"]
+__all__ = ["DEFAULT_MAX_HEADER_BYTES", "OPTIONS_FROM_TEXT", "ClientCertAuthenticator", "Decision", "flag"]
 
 _log = logging.getLogger("sslclientcert")
 
@@ -130,6 +130,8 @@ class ClientCertAuthenticator:
             )
         if authorize is not None and not callable(authorize):
             raise ValueError(f"authorize must be a rule, called with the identity, not {authorize!r}")
+        if audit is not None and not callable(audit):
+            raise ValueError(f"audit must be a function, called with a Decision, not {audit!r}")
         if max_header_bytes < 1 or cache_entries < 0:
             raise ValueError("max_header_bytes must be positive and cache_entries not negative")
         if isinstance(trust, TrustStore):
@@ -174,9 +176,9 @@ class ClientCertAuthenticator:
             for name, value in (os.environ if environ is None else environ).items()
             if name.startswith(prefix)
         }
-        unknown = sorted(values.keys() - {"ca"} - _FROM_TEXT.keys())
+        unknown = sorted(values.keys() - {"ca"} - OPTIONS_FROM_TEXT.keys())
         if unknown:
-            known = ", ".join(prefix + name.upper() for name in ("ca", *_FROM_TEXT))
+            known = ", ".join(prefix + name.upper() for name in ("ca", *OPTIONS_FROM_TEXT))
             raise ValueError(f"{prefix}{unknown[0].upper()} is not an option; there are {known}")
         if not values.get("ca"):
             raise ValueError(f"{prefix}CA is not set; it is the path of the CA bundle, such as /etc/client-ca/ca.crt")
@@ -184,7 +186,7 @@ class ClientCertAuthenticator:
         for name, text in values.items():
             if name != "ca" and text:
                 try:
-                    options[name] = _FROM_TEXT[name](text)
+                    options[name] = OPTIONS_FROM_TEXT[name](text)
                 except ValueError as error:
                     raise ValueError(f"{prefix}{name.upper()}={text!r}: {error}") from error
         return cls(values["ca"], **options)
@@ -434,7 +436,12 @@ class ClientCertAuthenticator:
             self._cache.clear()
 
 
-def _flag(text: str) -> bool:
+def flag(text: str) -> bool:
+    """Read a yes or no as people write it in an environment.
+
+    Raises:
+        ValueError: it is neither.
+    """
     words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
     try:
         return words[text.strip().lower()]
@@ -450,12 +457,12 @@ def _header_and_value(text: str) -> tuple[str, str]:
 
 
 # The options that can be said as text: the environment's, and those of the frameworks' configuration.
-_FROM_TEXT: Mapping[str, Callable[[str], Any]] = {
+OPTIONS_FROM_TEXT: Mapping[str, Callable[[str], Any]] = {
     "crl": str,
     "proxy": str,
     "header": str,
     "trusted_proxies": str,
-    "require_proxy_success": _flag,
+    "require_proxy_success": flag,
     "shared_secret": _header_and_value,
     "max_header_bytes": int,
     "max_depth": int,

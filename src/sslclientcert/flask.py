@@ -1,0 +1,347 @@
+"""Flask: an extension that protects an application, and `client_identity`, which says who is asking.
+
+Not verified here: the TLS handshake. Only the proxy saw it, so this is as good as the way the headers come by; the
+authenticator's `trusted_proxies` guards it.
+
+The identity is kept in the request's environ, not in `g`: while somebody has pushed an application context, as tests
+do, all requests share one `g`, and the next client would be the one before.
+
+Sources: Flask's documentation, "Flask Extension Development"; Werkzeug's, "X-Forwarded-For Proxy Fix".
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
+
+try:
+    from flask import Flask, current_app, has_request_context, request
+    from werkzeug.exceptions import (
+        BadRequest,
+        Forbidden,
+        HTTPException,
+        RequestHeaderFieldsTooLarge,
+        ServiceUnavailable,
+    )
+    from werkzeug.local import LocalProxy
+except ModuleNotFoundError as missing:
+    raise ImportError(f'{__name__} needs Flask: pip install "sslclientcert[flask]"') from missing
+
+from ._gateway import JUDGED, answer_to
+from .core.authenticator import OPTIONS_FROM_TEXT, ClientCertAuthenticator, flag
+from .core.errors import ClientCertError
+from .core.identity import ClientIdentity
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
+
+__all__ = [
+    "ClientCert",
+    "ClientCertBadRequest",
+    "ClientCertForbidden",
+    "ClientCertHTTPException",
+    "ClientCertHeaderTooLarge",
+    "ClientCertState",
+    "ClientCertUnavailable",
+    "client_cert_exempt",
+    "client_cert_required",
+    "client_identity",
+]
+
+_EXTENSION = "sslclientcert"
+_PREFIX = "SSLCLIENTCERT_"
+_EXEMPT = "_sslclientcert_exempt"
+_OBJECTS = ("ca", "authorize", "audit")  # options that no text has to be turned into
+_TEXTS: Mapping[str, Callable[[str], Any]] = {**OPTIONS_FROM_TEXT, "required": flag}
+
+_View = TypeVar("_View", bound=Callable[..., Any])
+
+
+class ClientCertHTTPException(HTTPException):
+    """A refusal, for `app.errorhandler`: by this class, by the status, by Werkzeug's class of it, or by HTTPException.
+
+    Answered as `application/problem+json` (RFC 9457) unless a handler answers. Its description is the public title.
+
+    Attributes:
+        error: the reason. Its `detail` is for logs and never for the client.
+    """
+
+    def __init__(self, error: ClientCertError) -> None:
+        super().__init__(error.title)
+        self.error = error
+
+    def get_body(self, environ: Any = None, scope: Any = None) -> str:
+        """Return the problem's title, status and code as JSON."""
+        return answer_to(self.error).body.decode()
+
+    def get_headers(self, environ: Any = None, scope: Any = None) -> list[tuple[str, str]]:
+        """Return the answer's headers; not its length, since a handler may put another body to them."""
+        return [(name, value) for name, value in answer_to(self.error).headers if name != "content-length"]
+
+
+class ClientCertBadRequest(ClientCertHTTPException, BadRequest):
+    """400: what the proxy forwarded is malformed, ambiguous, or contradicts itself."""
+
+
+class ClientCertForbidden(ClientCertHTTPException, Forbidden):
+    """403: the certificate is missing, does not verify, or is not let in."""
+
+
+class ClientCertHeaderTooLarge(ClientCertHTTPException, RequestHeaderFieldsTooLarge):
+    """431: the headers hold more than `max_header_bytes`."""
+
+
+class ClientCertUnavailable(ClientCertHTTPException, ServiceUnavailable):
+    """503: there is no usable trust store."""
+
+
+_REFUSALS: Mapping[int, type[ClientCertHTTPException]] = {
+    400: ClientCertBadRequest,
+    403: ClientCertForbidden,
+    431: ClientCertHeaderTooLarge,
+    503: ClientCertUnavailable,
+}
+
+
+class ClientCertState:
+    """What an application's extension works with: `app.extensions["sslclientcert"]`.
+
+    Attributes:
+        authenticator: judges each request of the application.
+        required: whether a request without a certificate is refused.
+    """
+
+    def __init__(self, authenticator: ClientCertAuthenticator, *, required: bool) -> None:
+        self.authenticator = authenticator
+        self.required = required
+        self._raw = tuple(authenticator.guarded_environ)
+
+    def _before_request(self) -> None:
+        environ = request.environ
+        # Flask has routed the request by now; without a rule it is on its way to a 404 or 405.
+        route = request.url_rule
+        if route is not None and hasattr(current_app.view_functions.get(route.endpoint), _EXEMPT):
+            self._strip(environ)
+        else:
+            self._judge(environ, required=self.required)
+
+    def _judge(self, environ: WSGIEnvironment, *, required: bool) -> ClientIdentity | None:
+        try:
+            identity = self._found(environ)
+            # Of an anonymous client judged before, the headers are gone: this finds none again, and tells it the log.
+            if identity is None:
+                identity = self.authenticator.authenticate_environ(_as_told(environ), required=required)
+        except ClientCertError as error:
+            raise _REFUSALS[error.status](error) from error
+        finally:
+            self._strip(environ)
+        environ[JUDGED] = {**environ.get(JUDGED, {}), self.authenticator: identity}
+        return identity
+
+    def _require(self, rule: _Rule | None) -> None:
+        environ = request.environ
+        identity = self._judge(environ, required=True)
+        if rule is not None and identity is not None:
+            try:
+                self.authenticator.require_rule(identity, rule, peer=_as_told(environ).get("REMOTE_ADDR"))
+            except ClientCertError as error:
+                raise _REFUSALS[error.status](error) from error
+
+    def _found(self, environ: WSGIEnvironment) -> ClientIdentity | None:
+        """Return whom this very authenticator has found: here, or in the WSGI middleware in front."""
+        judged: Mapping[ClientCertAuthenticator, ClientIdentity | None] = environ.get(JUDGED, {})
+        return judged.get(self.authenticator)
+
+    def _strip(self, environ: WSGIEnvironment) -> None:
+        for key in self._raw:
+            environ.pop(key, None)
+
+
+class ClientCert:
+    """The Flask extension: `ClientCert(app)`, or `ClientCert()` and later `init_app(app)`. It holds no application.
+
+    Not verified: that nobody but the proxy can reach the application, beyond the authenticator's `trusted_proxies`.
+
+    Every request is judged before its view is called: those to static files too, and those to nothing that exists. The
+    identity is `client_identity`, in templates too. A refusal is a `ClientCertHTTPException`. The raw headers are
+    removed from the environ, and so from `request.headers`.
+
+    Configured by `app.config`, which is read once, in `init_app`: `SSLCLIENTCERT_CA`, and `SSLCLIENTCERT_` and the name
+    of any other option of `ClientCertAuthenticator` in upper case, as text (see `ClientCertAuthenticator.from_env`) or
+    as the class takes it. None and "" are as if not set. `SSLCLIENTCERT_REQUIRED` (default True): whether a request
+    without a certificate is refused. If False it goes on as anonymous; a certificate that does not verify is refused
+    all the same.
+
+    Parameters:
+        app: the application to protect.
+        authenticator: judges the requests, instead of one made from the configuration.
+
+    Raises:
+        TypeError: `authenticator` is none.
+        ValueError, OSError, RuntimeError: see `init_app`.
+    """
+
+    def __init__(self, app: Flask | None = None, *, authenticator: ClientCertAuthenticator | None = None) -> None:
+        if authenticator is not None and not isinstance(authenticator, ClientCertAuthenticator):
+            raise TypeError(f"authenticator must be a ClientCertAuthenticator, not {authenticator!r}")
+        self._authenticator = authenticator
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask) -> None:
+        """Protect an application. Do it before other `before_request` functions are registered: Flask keeps the order.
+
+        Raises:
+            ValueError: `SSLCLIENTCERT_CA` is missing, a key with the prefix is not an option (a typing error would
+                otherwise loosen the configuration in silence), a value is not what it should be, or there are options
+                beside an authenticator that has its own.
+            OSError: a file cannot be read.
+            RuntimeError: the application is protected already.
+        """
+        if _EXTENSION in app.extensions:
+            raise RuntimeError(f"{app!r} has its ClientCert already")
+        options = _options(app.config.get_namespace(_PREFIX))
+        required = options.pop("required", True)
+        if not isinstance(required, bool):
+            raise ValueError(f"{_PREFIX}REQUIRED must be True or False, not {required!r}")  # noqa: TRY004  # a configuration fault
+        state = ClientCertState(self._authenticator_for(options), required=required)
+        app.extensions[_EXTENSION] = state
+        app.before_request(state._before_request)
+        app.context_processor(lambda: {"client_identity": client_identity})
+
+    def _authenticator_for(self, options: dict[str, Any]) -> ClientCertAuthenticator:
+        if self._authenticator is not None:
+            if options:
+                raise ValueError(
+                    f"{_key(min(options))} is set, and ClientCert was given an authenticator that has its own"
+                )
+            return self._authenticator
+        if "ca" not in options:
+            raise ValueError(f"{_PREFIX}CA is not set; it is the path of the CA bundle, such as /etc/client-ca/ca.crt")
+        try:
+            return ClientCertAuthenticator(options.pop("ca"), **options)
+        except TypeError as error:
+            raise ValueError(f"a value of {_PREFIX}CA, {_PREFIX}... is not of its type: {error}") from error
+
+
+def _options(values: Mapping[str, Any]) -> dict[str, Any]:
+    unknown = sorted(values.keys() - _TEXTS.keys() - {*_OBJECTS})
+    if unknown:
+        known = ", ".join(map(_key, (*_OBJECTS, *_TEXTS)))
+        raise ValueError(f"{_key(unknown[0])} is not an option; there are {known}")
+    options = {}
+    for name, value in values.items():
+        if value is not None and value != "":
+            try:
+                options[name] = _TEXTS[name](value) if isinstance(value, str) and name in _TEXTS else value
+            except ValueError as error:
+                raise ValueError(f"{_key(name)}={value!r}: {error}") from error
+    return options
+
+
+def _key(name: str) -> str:
+    return _PREFIX + name.upper()
+
+
+def _as_told(environ: WSGIEnvironment) -> Mapping[str, Any]:
+    """Return the environ with the peer as the server told it: ProxyFix puts the client's address in its place."""
+    original = environ.get("werkzeug.proxy_fix.orig")
+    return environ if original is None else {**environ, "REMOTE_ADDR": original["REMOTE_ADDR"]}
+
+
+def _state() -> ClientCertState:
+    state: ClientCertState | None = current_app.extensions.get(_EXTENSION) if has_request_context() else None
+    if state is None:
+        raise RuntimeError(
+            "there is no request here of an application that is protected by ClientCert(app). (If you gave a function "
+            "to client_cert_required as its rule: wrap it in rules.predicate)"
+        )
+    return state
+
+
+def _current() -> ClientIdentity | None:
+    return _state()._found(request.environ) if has_request_context() else None
+
+
+if TYPE_CHECKING:
+
+    class CurrentClientIdentity(ClientIdentity):
+        """What type checkers take `client_identity` for: the identity, but it may be false."""
+
+        def __bool__(self) -> bool: ...
+        def _get_current_object(self) -> ClientIdentity | None: ...
+
+
+client_identity: CurrentClientIdentity = LocalProxy(_current)  # type: ignore[assignment]  # as Flask types its own
+"""Who sent the current request: the `ClientIdentity`. False if the client is anonymous, or if there is no request.
+
+It is never None itself: ask `if client_identity:`, not `if client_identity is None`. Beyond the request, and for other
+threads, keep `client_identity._get_current_object()`, which is the identity or None.
+"""
+
+
+class _Rule(Protocol):
+    """A rule of the module `rules`. No view can be inverted."""
+
+    def __call__(self, identity: ClientIdentity, /) -> bool: ...
+    def __invert__(self) -> _Rule: ...
+
+
+@overload
+def client_cert_required(rule: _Rule, /) -> Callable[[_View], _View]: ...
+@overload
+def client_cert_required(view: _View, /) -> _View: ...
+def client_cert_required(view_or_rule: Any, /) -> Any:
+    """Let only clients with a verified certificate into a view, or only those who pass a rule.
+
+    Not verified: anything, if it stands above `@app.route`. Flask would have the view without it.
+
+        @app.get("/orders")
+        @client_cert_required
+        def orders(): ...
+
+        @app.delete("/orders")
+        @client_cert_required(rules.common_name("cart"))
+        async def cancel(): ...
+
+    Needed where `SSLCLIENTCERT_REQUIRED` is False, or for a rule. It may decorate a `before_request` function of a
+    blueprint, and stand in the `decorators` of a class-based view.
+
+    Parameters:
+        view_or_rule: the view, or a rule of `rules`; for a function of your own, `rules.predicate(function)`.
+
+    Raises:
+        RuntimeError: when the view is called: the application has no ClientCert.
+    """
+    if hasattr(view_or_rule, "__invert__"):
+        return functools.partial(_guarded, rule=view_or_rule)
+    return _guarded(view_or_rule, None)
+
+
+def _guarded(view: Callable[..., Any], rule: _Rule | None) -> Callable[..., Any]:
+    @functools.wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        _state()._require(rule)
+        return view(*args, **kwargs)
+
+    @functools.wraps(view)
+    async def guarded_async(*args: Any, **kwargs: Any) -> Any:
+        _state()._require(rule)
+        return await view(*args, **kwargs)
+
+    return guarded_async if inspect.iscoroutinefunction(view) else guarded
+
+
+def client_cert_exempt(view: _View) -> _View:
+    """Let everybody into a view, such as the kubelet's probes, which come straight to the pod.
+
+    Not verified there: anything. A certificate is not even looked at, and `client_identity` is false. The view is as
+    open to everybody who can reach the application as to the kubelet: let it tell nothing.
+
+    Parameters:
+        view: a view; also another extension's, or Flask's own: `client_cert_exempt(app.view_functions["static"])`.
+    """
+    setattr(view, _EXEMPT, True)
+    return view
