@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import django
+from django.conf import settings
+
 import sslclientcert
+
+# What autodoc needs to import the adapters of Django and Django REST framework.
+settings.configure(INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "sslclientcert.django"])
+django.setup()
 
 project = "sslclientcert"
 author = "The sslclientcert contributors"

@@ -142,7 +142,9 @@ def test_two_uris_are_no_spiffe_identity() -> None:
     assert rules.uri("spiffe://example.org/a")(both) is True
 
 
-@pytest.mark.parametrize("uri", ["https://example.org/a", "spiffe://EXAMPLE.org/a", "spiffe://example.org:80/a", "spiffe:///a"])
+@pytest.mark.parametrize(
+    "uri", ["https://example.org/a", "spiffe://EXAMPLE.org/a", "spiffe://example.org:80/a", "spiffe:///a"]
+)
 def test_what_is_no_spiffe_id_is_in_no_trust_domain(uri: str) -> None:
     one = forged_identity("x", uris=[uri])
 
@@ -193,9 +195,7 @@ def test_any_combination_answers_as_logic_does(expression: Expression) -> None:
 def test_a_rules_repr_reads_like_its_source() -> None:
     rule = rules.organization("Example") & ~(rules.common_name("a'b", "é\n") | rules.ip_address("10.0.0.0/8"))
 
-    assert repr(rule) == (
-        "(organization('Example') & ~(common_name(\"a'b\", '\\xe9\\n') | ip_address('10.0.0.0/8')))"
-    )
+    assert repr(rule) == ("(organization('Example') & ~(common_name(\"a'b\", '\\xe9\\n') | ip_address('10.0.0.0/8')))")
     assert repr(rules.serial_number(5, issuer="CN=é")) == "serial_number(5, issuer='CN=\\xe9')"
 
 

@@ -103,21 +103,26 @@ def requests(
     mapping: Mapping[str, str],
     pairs: list[tuple[str, str]],
     raw: Iterable[tuple[bytes, bytes]],
-    starlette_headers: starlette.datastructures.Headers,
-    werkzeug_headers: werkzeug.datastructures.Headers,
-    message: email.message.Message,
 ) -> None:
     assert_type(authenticator.authenticate(mapping, peer="10.0.0.7"), ClientIdentity | None)
     authenticator.authenticate(pairs, peer=None)
     authenticator.authenticate(raw, required=True)
-    authenticator.authenticate(starlette_headers)
-    authenticator.authenticate(werkzeug_headers)
-    authenticator.authenticate(dict(message.items()))
     assert_type(authenticator.authenticate_environ({"REMOTE_ADDR": ""}), ClientIdentity | None)
     assert_type(authenticator.authenticate_scope({"type": "http", "headers": []}), ClientIdentity | None)
     assert_type(authenticator.guarded_headers, frozenset[str])
     assert_type(authenticator.guarded_environ, frozenset[str])
     assert_type(authenticator.proxy, Proxy)
+
+
+def headers_of_frameworks(
+    authenticator: ClientCertAuthenticator,
+    starlette_headers: starlette.datastructures.Headers,
+    werkzeug_headers: werkzeug.datastructures.Headers,
+    message: email.message.Message,
+) -> None:
+    authenticator.authenticate(starlette_headers)
+    authenticator.authenticate(werkzeug_headers)
+    authenticator.authenticate(message.items())
 
 
 def answer(authenticator: ClientCertAuthenticator, headers: Mapping[str, str]) -> tuple[int, object]:

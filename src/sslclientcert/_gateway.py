@@ -14,7 +14,7 @@ from .core.authenticator import ClientCertAuthenticator
 from .core.errors import ClientCertError
 from .core.identity import ClientIdentity
 
-__all__ = ["JUDGED", "Answer", "Exempt", "PerIdentity", "answer_to", "exemption", "require_arguments"]
+__all__ = ["JUDGED", "Answer", "Exempt", "PerIdentity", "RawNames", "answer_to", "exemption", "require_arguments"]
 
 JUDGED = "sslclientcert.judged"
 """Where a scope says what each authenticator's middleware found, for an adapter behind it: the raw headers are gone."""
@@ -22,6 +22,9 @@ JUDGED = "sslclientcert.judged"
 Exempt: TypeAlias = Iterable[str] | Callable[[Any], bool]
 
 _Value = TypeVar("_Value")
+
+_MOST_NAMES = 1024  # far more than servers let through
+_LONGEST_NAME = 64
 
 
 class Answer(NamedTuple):
@@ -102,3 +105,20 @@ class PerIdentity(Generic[_Value]):
         if value is None:
             value = known[self._key] = self._compute(identity)
         return value
+
+
+class RawNames(dict[bytes, bool]):
+    """Says of a header's name whether the authenticator reads it in any spelling, and remembers what it said.
+
+    Bounded, since the names are the client's to choose; the usual ones come with the first requests.
+    """
+
+    def __init__(self, guarded_headers: Iterable[str]) -> None:
+        super().__init__()
+        self._guarded = frozenset(name.encode() for name in guarded_headers)
+
+    def __missing__(self, name: bytes) -> bool:
+        is_raw = name.lower().replace(b"_", b"-") in self._guarded
+        if len(self) < _MOST_NAMES and len(name) < _LONGEST_NAME:
+            self[name] = is_raw
+        return is_raw

@@ -18,12 +18,12 @@ trailers.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ._gateway import JUDGED, Exempt, PerIdentity, answer_to, exemption, require_arguments
+from ._gateway import JUDGED, Exempt, PerIdentity, RawNames, answer_to, exemption, require_arguments
 from .core.authenticator import ClientCertAuthenticator
 from .core.errors import ClientCertError
 from .core.identity import ClientIdentity
@@ -46,9 +46,6 @@ _NO_CLIENT: Mapping[str, Any] = {
     "tls_version": None,
     "cipher_suite": None,
 }
-
-_MOST_NAMES = 1024  # far more than servers let through
-_LONGEST_NAME = 64
 
 
 class ClientCertMiddleware:
@@ -99,7 +96,7 @@ class ClientCertMiddleware:
         require_arguments(app, authenticator, required=required, keep_headers=keep_headers)
         self._app = app
         self._authenticator = authenticator
-        self._is_raw = _RawNames(authenticator.guarded_headers)
+        self._is_raw = RawNames(authenticator.guarded_headers)
         self._required = required
         self._exempt = exemption(exempt, _path)
         self._keep_headers = keep_headers
@@ -138,23 +135,6 @@ class ClientCertMiddleware:
                 tls |= _of_server(extensions["tls"])
             inner["extensions"] = {**extensions, "tls": tls}
         await self._app(inner, receive, send)
-
-
-class _RawNames(dict[bytes, bool]):
-    """Says of a header's name whether the authenticator reads it in any spelling, and remembers what it said.
-
-    Bounded, since the names are the client's to choose; the usual ones come with the first requests.
-    """
-
-    def __init__(self, guarded_headers: Iterable[str]) -> None:
-        super().__init__()
-        self._guarded = frozenset(name.encode() for name in guarded_headers)
-
-    def __missing__(self, name: bytes) -> bool:
-        is_raw = name.lower().replace(b"_", b"-") in self._guarded
-        if len(self) < _MOST_NAMES and len(name) < _LONGEST_NAME:
-            self[name] = is_raw
-        return is_raw
 
 
 def _path(scope: Mapping[str, Any]) -> str:

@@ -20,6 +20,7 @@ from typing import Any
 try:
     from fastapi import FastAPI, HTTPException, Security, WebSocketException
     from fastapi.openapi.models import APIKey, APIKeyIn
+    from fastapi.openapi.models import SecurityBase as SecurityBaseModel
     from fastapi.requests import HTTPConnection
     from fastapi.responses import Response
     from fastapi.security import SecurityScopes
@@ -89,7 +90,7 @@ class MutualTLS(SecurityBase):
     ) -> None:
         require_arguments(authenticator, scopes, auto_error=auto_error)
         # FastAPI's models know no mutualTLS. This one says what the application reads; `document` puts the true one.
-        self.model = APIKey.model_validate(
+        self.model: SecurityBaseModel = APIKey.model_validate(
             {"in": APIKeyIn.header, "name": authenticator.proxy.certificate_header, "description": description}
         )
         self.scheme_name: str = scheme_name or self.__class__.__name__

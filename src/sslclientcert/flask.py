@@ -26,8 +26,8 @@ try:
         ServiceUnavailable,
     )
     from werkzeug.local import LocalProxy
-except ModuleNotFoundError as missing:
-    raise ImportError(f'{__name__} needs Flask: pip install "sslclientcert[flask]"') from missing
+except ModuleNotFoundError as _missing:
+    raise ImportError(f'{__name__} needs Flask: pip install "sslclientcert[flask]"') from _missing
 
 from ._gateway import JUDGED, answer_to
 from .core.authenticator import OPTIONS_FROM_TEXT, ClientCertAuthenticator, flag

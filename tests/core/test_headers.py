@@ -163,7 +163,14 @@ def test_a_name_that_merely_resembles_it_is_another_header(name: str) -> None:
 
 
 def test_headers_that_are_not_read_may_come_twice_and_hold_anything() -> None:
-    pairs = [("accept", "a"), ("accept", "b"), ("x_odd", "c"), ("x-odd", "d"), ("x-none", None), (b"x-int", 5)]
+    pairs: list[Any] = [
+        ("accept", "a"),
+        ("accept", "b"),
+        ("x_odd", "c"),
+        ("x-odd", "d"),
+        ("x-none", None),
+        (b"x-int", 5),
+    ]
 
     assert READER.read([*pairs, ("ssl-client-verify", "NONE")]) == (None, "NONE")
 
@@ -177,7 +184,7 @@ def test_an_empty_value_is_not_an_absent_header() -> None:
 
 
 class Unfriendly:
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return "unfriendly"
 
 

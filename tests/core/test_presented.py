@@ -175,7 +175,7 @@ def test_a_signature_of_anything_but_whole_bytes_is_malformed_since_it_would_mak
         der = client("alice", root, serial=serial, key=private_key("P-256", 12)).der
         if der[-1] % 2 == 0:  # an unused bit has to be zero
             break
-    assert PresentedChain.from_der([der])
+    assert ders_of(PresentedChain.from_der([der])) == [der]
     signature = x509.load_der_x509_certificate(der).signature
     head = der[: -len(signature) - 1]
 

@@ -65,7 +65,7 @@ def outcome(call: Any, *arguments: Any, **options: Any) -> ClientIdentity | None
         assert error.detail.isprintable(), error.detail
         return None
     assert identity is None or isinstance(identity, ClientIdentity)
-    return identity  # type: ignore[no-any-return]
+    return identity
 
 
 def der_of(identity: ClientIdentity) -> bytes:

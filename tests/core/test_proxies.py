@@ -106,7 +106,7 @@ def test_the_table_cannot_be_changed() -> None:
 
 def test_rows_are_made_with_keywords_only() -> None:
     with pytest.raises(TypeError):
-        Proxy("mine", "x-cert", "url-pem")  # type: ignore[misc]
+        Proxy("mine", "x-cert", "url-pem")  # type: ignore[call-arg]
 
 
 def test_a_row_is_derived_from_another() -> None:

@@ -158,6 +158,18 @@ def test_intermediates_that_were_forwarded_are_never_anchors() -> None:
         verify(client("alice", LOWER), authority("Other", key=KEYS[4]), forwarded=[LOWER, ROOT])
 
 
+def test_a_forwarded_self_signed_certificate_is_no_link_of_a_path() -> None:
+    # The leaf means the self-signed root, which nobody trusts. Without this hop its key identifier refuses the other.
+    other = authority("Other", key=KEYS[3])
+    cross = authority("Root", other, key=ROOT.key)
+    issuer = [x509.DirectoryName(ROOT.certificate.issuer)]
+    identifier = x509.AuthorityKeyIdentifier(None, issuer, ROOT.certificate.serial_number)
+    leaf = client("alice", ROOT, extra=[(identifier, False)])
+    for forwarded in ((cross,), (cross, other), (ROOT, cross), (ROOT, cross, other)):
+        with pytest.raises(CertificateUntrusted):
+            verify(leaf, other, forwarded=forwarded)
+
+
 def test_what_is_forwarded_must_be_a_chain() -> None:
     with pytest.raises(ForwardingInconsistent):
         PresentedChain(client("alice", LOWER).certificate, (ROOT.certificate,))
@@ -266,15 +278,26 @@ except ClientCertError as error:
 """
 
 
-@pytest.mark.parametrize("name", ["Stranger", "Root", "mallory"])
-def test_a_forwarded_chain_that_loops_is_refused_before_anybody_gets_old(name: str) -> None:
-    # Certificates of one name and one key, each the issuer of every other. A search of all paths through nine of them
-    # takes a second at max_depth 3, and minutes at 5, with a cryptography that has no budget of signature checks (45).
-    # A stranger may use a CA's name; and whoever has any certificate of the CA can put such a loop below it.
+def loops() -> dict[str, list[Party]]:
+    """Nine CAs, each of them the issuer of every other, or of every second one."""
     genuine = client("mallory", ROOT, key=KEYS[5])
-    top = genuine if name == "mallory" else authority(name, key=KEYS[5])
-    loop = [authority(name, top, key=KEYS[5]) for _ in range(8)]
-    pem = pem_of(ROOT, client("alice", top), *loop, top)
+    made = {"mallory": [*(authority("mallory", genuine, key=KEYS[5]) for _ in range(8)), genuine]}
+    for name in ("Stranger", "Root"):  # the name of a CA is no secret
+        top = authority(name, key=KEYS[5])
+        made[name] = [*(authority(name, top, key=KEYS[5]) for _ in range(8)), top]
+    first, second = authority("Root", key=KEYS[5]), authority("Other", key=KEYS[4])
+    pairs = [(authority("Root", second, key=KEYS[5]), authority("Other", first, key=KEYS[4])) for _ in range(4)]
+    made["Root and Other"] = [*itertools.chain.from_iterable(pairs), first]
+    return made
+
+
+@pytest.mark.parametrize("name", ["Stranger", "Root", "mallory", "Root and Other"])
+def test_a_forwarded_chain_that_loops_is_refused_before_anybody_gets_old(name: str) -> None:
+    # A search of all paths through nine CAs of one name and key takes a second at max_depth 3, and minutes at 5, with
+    # a cryptography that has no budget of signature checks (45). And whoever has any certificate of the CA can put
+    # such a loop below it.
+    loop = loops()[name]
+    pem = pem_of(ROOT, client("alice", loop[0]), *loop)
     command = [sys.executable, "-c", EXPENSIVE]
     done = subprocess.run(command, input=pem, capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout.strip() in ("certificate_untrusted", "certificate_unsuitable", "forwarding_inconsistent"), done

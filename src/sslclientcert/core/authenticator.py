@@ -32,7 +32,7 @@ from .identity import ClientIdentity
 from .names import is_openssl_text_of, rfc4514
 from .peers import TrustedProxies
 from .presented import PresentedChain, presented_by
-from .proxies import Proxy, proxy_named
+from .proxies import TOKEN, Proxy, proxy_named
 from .trust import DEFAULT_MAX_DEPTH, StrPath, TrustStore
 
 __all__ = ["DEFAULT_MAX_HEADER_BYTES", "OPTIONS_FROM_TEXT", "ClientCertAuthenticator", "Decision", "flag"]
@@ -122,7 +122,7 @@ class ClientCertAuthenticator:
         audit: Callable[[Decision], None] | None = None,
     ) -> None:
         row = proxy_named(proxy)
-        self.proxy = row if header is None else dataclasses.replace(row, certificate_header=header)
+        self.proxy: Proxy = row if header is None else dataclasses.replace(row, certificate_header=header)
         if require_proxy_success and self.proxy.verdict_header is None:
             raise ValueError(
                 f"require_proxy_success: the proxy {row.name!r} has no verdict header; name the one that your proxy "
@@ -140,8 +140,8 @@ class ClientCertAuthenticator:
             self._store = trust
         else:
             self._store = TrustStore.from_file(trust, crl, max_depth=max_depth, reload_interval=reload_interval)
-        if shared_secret is not None and not all(shared_secret):
-            raise ValueError("shared_secret needs the name of a header and a value that is not empty")
+        if shared_secret is not None:
+            _require_secret_that_can_arrive(shared_secret)
         self._authorize = authorize
         self._audit = audit
         self._require_proxy_success = require_proxy_success
@@ -184,11 +184,15 @@ class ClientCertAuthenticator:
             raise ValueError(f"{prefix}CA is not set; it is the path of the CA bundle, such as /etc/client-ca/ca.crt")
         options: dict[str, Any] = {}
         for name, text in values.items():
-            if name != "ca" and text:
-                try:
-                    options[name] = OPTIONS_FROM_TEXT[name](text)
-                except ValueError as error:
-                    raise ValueError(f"{prefix}{name.upper()}={text!r}: {error}") from error
+            if name == "ca":
+                continue
+            shown = prefix + name.upper() + ("" if name == "shared_secret" else f"={text!r}")
+            if not text.strip():
+                raise ValueError(f"{shown} is empty: give it a value, or unset it")
+            try:
+                options[name] = OPTIONS_FROM_TEXT[name](text)
+            except ValueError as error:
+                raise ValueError(f"{shown}: {error}") from error
         return cls(values["ca"], **options)
 
     @property
@@ -238,8 +242,9 @@ class ClientCertAuthenticator:
 
     def authenticate_scope(self, scope: Mapping[str, Any], *, required: bool = False) -> ClientIdentity | None:
         """The same for the scope of an ASGI request."""
-        client = scope.get("client")
-        return self._judge(self._reader.read, scope.get("headers", ()), client[0] if client else None, required)
+        client = scope.get("client") or None
+        peer = client[0] if isinstance(client, (list, tuple)) else client  # what is no address is refused as a peer
+        return self._judge(self._reader.read, scope.get("headers", ()), peer, required)
 
     def _judge(
         self,
@@ -378,15 +383,17 @@ class ClientCertAuthenticator:
         )
         if verdict is not None and not self._verdict_grammar.fullmatch(verdict):
             raise HeaderMalformed(f"{row.verdict_header} is not what {row.name} sends: {quoted(verdict)}")
+        if presence is not None and presence not in (row.presence_yes, row.presence_no, ""):
+            raise HeaderMalformed(f"{row.presence_header} is not what {row.name} sends: {quoted(presence)}")
         presented = presented_by(row, certificate, chain)
 
         if presented is None:
-            if presence is not None and presence == row.presence_yes:
+            if presence == row.presence_yes:
                 raise ForwardingInconsistent(
                     f"{row.presence_header} says there was a certificate, and {row.certificate_header} holds none: "
                     "it was too large for the proxy, or the proxy is not configured to forward it"
                 )
-            if presence is None and verdict and verdict not in row.verdict_none:
+            if row.presence_header is None and verdict and verdict not in row.verdict_none:
                 raise ForwardingInconsistent(
                     f"{row.verdict_header} says {quoted(verdict)}, so there was a certificate, but "
                     f"{row.certificate_header} is not there: have the proxy forward it (ingress-nginx: the annotation "
@@ -400,11 +407,18 @@ class ClientCertAuthenticator:
                 )
             return None
 
-        if (presence and presence != row.presence_yes) or verdict in row.verdict_none:
+        if presence not in (None, row.presence_yes) or verdict in row.verdict_none:
             raise ForwardingInconsistent(
                 f"{row.certificate_header} holds a certificate, and "
-                f"{row.presence_header if presence else row.verdict_header} says that the client presented none: "
-                "the header is forged, and the proxy lets it pass. Have the proxy set it on every request"
+                f"{row.verdict_header if presence is None else row.presence_header} says that the client presented "
+                "none: the header is forged, and the proxy lets it pass. Have the proxy set it on every request"
+            )
+        # nginx sends the names of a certificate together, and of an empty one no header.
+        if issuer and not subject and row.subject_header is not None and list(presented.leaf.subject):
+            raise ForwardingInconsistent(
+                f"{row.issuer_header} is there and {row.subject_header} is not, so the proxy saw a certificate without "
+                f"a subject, and the one in {row.certificate_header} has {quoted(rfc4514(presented.leaf.subject))}: "
+                "they are of two certificates"
             )
         for name, text, shown in (
             (row.subject_header, subject, presented.leaf.subject),
@@ -447,6 +461,18 @@ def flag(text: str) -> bool:
         return words[text.strip().lower()]
     except KeyError:
         raise ValueError("say true or false") from None
+
+
+def _require_secret_that_can_arrive(secret: object) -> None:
+    if not isinstance(secret, tuple) or len(secret) != 2 or not all(isinstance(part, str) for part in secret):
+        raise ValueError(
+            'shared_secret is a tuple of a header\'s name and its value, such as ("x-proxy-secret", "...")'
+        )
+    name, value = secret
+    if not TOKEN.fullmatch(name):
+        raise ValueError(f"shared_secret: {name!r} is not the name of a header")
+    if not value or not value.isascii() or not value.isprintable() or value != value.strip():
+        raise ValueError("shared_secret: the value must be printable ASCII, and not start or end with a space")
 
 
 def _header_and_value(text: str) -> tuple[str, str]:

@@ -130,7 +130,7 @@ def _refused(path: Sequence[x509.Certificate], verifier_said: str) -> ClientCert
         return CertificateUnsuitable(
             f"{odd[0] if odd else leaf} is signed with {kind}: issue it with a usual signature"
         )
-    return CertificateUntrusted(f"{leaf} was refused: {verifier_said}")
+    return CertificateUntrusted(f"{leaf} was refused: {quoted(verifier_said.partition(' (encountered')[0])}")
 
 
 def _not_signed(child: x509.Certificate, source: str, *, unknown: bool) -> ClientCertError:

@@ -57,7 +57,7 @@ class ClientCertError(Exception):
     title: ClassVar[str]
 
     def __init__(self, detail: str) -> None:
-        self.detail = detail if len(detail) <= _DETAIL_LIMIT else detail[:_DETAIL_LIMIT] + "..."
+        self.detail: str = detail if len(detail) <= _DETAIL_LIMIT else detail[:_DETAIL_LIMIT] + "..."
         super().__init__(self.detail)
 
     def __str__(self) -> str:

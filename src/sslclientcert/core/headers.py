@@ -42,12 +42,12 @@ class HeaderReader:
     """
 
     def __init__(self, names: Iterable[str]) -> None:
-        self.names = tuple(name.lower() for name in names)
+        self.names: tuple[str, ...] = tuple(name.lower() for name in names)
         self._index = {folded(name): position for position, name in enumerate(self.names)}
         if len(self._index) != len(self.names):
             raise ValueError(f"two of the headers {', '.join(self.names)} differ only in case or in '-' and '_'")
-        self.folded_names = frozenset(self._index)
-        self.environ_keys = tuple("HTTP_" + name.upper().replace("-", "_") for name in self.names)
+        self.folded_names: frozenset[str] = frozenset(self._index)
+        self.environ_keys: tuple[str, ...] = tuple("HTTP_" + name.upper().replace("-", "_") for name in self.names)
         # Where each name belongs, once it was seen: a request repeats the names of the one before. One for bytes, one
         # for str, which never equal each other, and under `python -bb` may not even be compared.
         self._wire_places: dict[bytes, int] = {}

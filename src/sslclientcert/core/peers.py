@@ -43,7 +43,7 @@ class TrustedProxies:
             raise ValueError(
                 'trusted_proxies is empty, so nobody could send a certificate; "*" says any peer, on purpose'
             )
-        self.any = "*" in entries
+        self.any: bool = "*" in entries
         self._unix = "unix" in entries
         self._networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = []
         for entry in entries:

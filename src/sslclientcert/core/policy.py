@@ -153,7 +153,7 @@ def require_strong_signature(certificate: x509.Certificate) -> None:
     """SHA-2 of 256 bits or more under RSA or ECDSA, or a signature scheme without a hash of its own."""
     try:
         digest = certificate.signature_hash_algorithm
-    except UnsupportedAlgorithm as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise CertificateUnsuitable(
             f"{describe(certificate)} is signed with an algorithm that is not supported "
             f"({certificate.signature_algorithm_oid.dotted_string})"

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from .decoding import ENCODINGS
 from .errors import CertificateMalformed, CertificateMissing, ForwardingInconsistent, HeaderMalformed, quoted
@@ -90,6 +91,10 @@ def _require_parsed(certificate: x509.Certificate, position: int) -> None:
     try:
         for part in ("subject", "issuer", "extensions", "serial_number", "not_valid_before_utc", "not_valid_after_utc"):
             getattr(certificate, part)
+        # Nobody signed the number of unused bits with which the signature's BIT STRING starts; were it not zero, one
+        # certificate would have two fingerprints (X.690 section 8.6.2; a signature is whole octets).
+        if certificate.public_bytes(Encoding.DER)[-len(certificate.signature) - 1] != 0:
+            raise ValueError("the signature has unused bits")
     except Exception as error:  # cryptography has several for what it cannot read
         raise CertificateMalformed(
             f"certificate {position + 1} has a field that does not parse: {quoted(error)}"

@@ -14,9 +14,9 @@ from types import MappingProxyType
 from .decoding import ENCODINGS
 from .headers import folded
 
-__all__ = ["PROXIES", "Proxy", "proxy_named"]
+__all__ = ["PROXIES", "TOKEN", "Proxy", "proxy_named"]
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,6 +38,7 @@ class Proxy:
         verdict_none: the values that say there was no certificate.
         presence_header: a header that only says whether there was a certificate.
         presence_yes: its value when there was.
+        presence_no: its value when there was none; an empty one says so too.
         subject_header: the certificate's subject as the proxy saw it, as OpenSSL writes it in RFC 2253 form.
         issuer_header: the same for the issuer.
         configuration: the proxy's configuration that sends just this, for people to copy.
@@ -57,6 +58,7 @@ class Proxy:
     verdict_none: frozenset[str] = frozenset({"NONE"})
     presence_header: str | None = None
     presence_yes: str = "1"
+    presence_no: str = "0"
     subject_header: str | None = None
     issuer_header: str | None = None
     configuration: str = dataclasses.field(default="", repr=False, compare=False)
@@ -71,7 +73,7 @@ class Proxy:
                 )
         names = [name for name in self.headers if name is not None]
         for name in names:
-            if not _TOKEN.fullmatch(name):
+            if not TOKEN.fullmatch(name):
                 raise ValueError(f"proxy {self.name!r}: {name!r} is not a header name (without colon or spaces)")
         if len({folded(name) for name in names}) != len(names):
             raise ValueError(f"proxy {self.name!r}: two of its headers have the same name: {', '.join(names)}")
@@ -239,6 +241,7 @@ reverse_proxy app:8000 {
         verdict_none=frozenset({""}),
         presence_header="x-client-cert-present",
         presence_yes="true",
+        presence_no="false",
         configuration="""\
 customRequestHeaders:
 - "X-Client-Cert-Leaf:{client_cert_leaf}"

@@ -13,13 +13,15 @@ import datetime as dt
 import logging
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Iterator
 from typing import NamedTuple, TypeAlias
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
-from .bundle import anchors_of, by_comparable_name, parse_certificates, parse_crls, require_parsed
+from .bundle import Signed, anchors_of, by_comparable_name, parse_certificates, parse_crls, require_parsed, signed
 from .diagnosis import why_untrusted
 from .errors import CertificateUntrusted, ClientCertError
 from .identity import ClientIdentity, _identity_of
@@ -125,7 +127,7 @@ class _Trust:
             return (leaf,)  # pinned: trusted as itself
         if self.private_pki and needs_single_link(leaf):
             return self._single_link(presented, at)
-        forwarded = [ca for ca in presented.intermediates if self._suits(ca)]
+        forwarded = [ca for ca in _links(presented.intermediates) if self._suits(ca)]
         # A forwarded chain that nowhere touches the bundle is a stranger's; no search, which could be made a long one.
         strange = forwarded and not any(comparable(one.issuer) in self._by_name for one in (leaf, *forwarded))
         if strange or self._builder is None:
@@ -178,6 +180,25 @@ class _Trust:
             source=self.source,
             verifier_said=verifier_said.removeprefix("validation failed: ").removeprefix("candidates exhausted: "),
         )
+
+
+def _links(forwarded: Iterable[x509.Certificate]) -> Iterator[x509.Certificate]:
+    """Yield the forwarded certificates that can be links of a path: no self-signed one, and each CA once.
+
+    A self-signed one ends a path, and only the bundle's may. And without a CA twice there is no loop to go round in,
+    which a client could make long (cryptography 45 has no limit).
+    """
+    seen: set[tuple[Hashable, bytes]] = set()
+    for ca in forwarded:
+        try:
+            key = ca.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            continue
+        name = comparable(ca.subject)
+        if (name, key) in seen or (name == comparable(ca.issuer) and signed(ca, ca) is not Signed.NO):
+            continue
+        seen.add((name, key))
+        yield ca
 
 
 class TrustStore:

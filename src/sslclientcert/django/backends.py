@@ -1,0 +1,101 @@
+"""An authentication backend that finds the user of a client identity."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.hashers import make_password
+from django.db.models import F
+from django.http import HttpRequest
+
+from ..core.identity import ClientIdentity
+from .conf import configuration, field_of_users, user_model
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser
+    from django.db.models import QuerySet
+
+__all__ = ["ClientCertBackend"]
+
+
+class ClientCertBackend(ModelBackend):
+    """Finds the user of a verified client: `authenticate(request, client_identity=identity)`.
+
+    Not verified: that a name in a certificate is the name of your user. A CA says who it issued to; that those names
+    are your users' names is for you to know. A `USER_FIELD` that users may edit themselves, such as often the e-mail
+    address, lets them take over certificates.
+
+    The settings say which names of an identity may be a user's (`USER_FROM`), and which field of the user model holds
+    them (`USER_FIELD`). They are compared exactly. There must be exactly one such user, and it must be active; if
+    there are several, there is none. An unknown user is created only if `CREATE_USERS` says so, and the identity has
+    exactly one name.
+
+    Permissions are the model's, as with Django's own backend. A session cannot be restored by this backend: the
+    certificate comes with every request, and no session stands in for it.
+    """
+
+    def authenticate(  # type: ignore[override]
+        self, request: HttpRequest | None, client_identity: ClientIdentity
+    ) -> AbstractBaseUser | None:
+        """Return the user of an identity, or None.
+
+        Parameters:
+            request: not looked at.
+            client_identity: who it is, verified.
+        """
+        names = _names(client_identity)
+        users = list(_having(names))
+        if not users and (fields := _of_new(names)):
+            user: AbstractBaseUser = user_model()._default_manager.get_or_create(**fields)[0]
+            return user
+        return self._only(users, names)
+
+    async def aauthenticate(  # type: ignore[override]
+        self, request: HttpRequest | None, client_identity: ClientIdentity
+    ) -> AbstractBaseUser | None:
+        """Return the user of an identity, or None."""
+        names = _names(client_identity)
+        users = [user async for user in _having(names)]
+        if not users and (fields := _of_new(names)):
+            user: AbstractBaseUser = (await user_model()._default_manager.aget_or_create(**fields))[0]
+            return user
+        return self._only(users, names)
+
+    def _only(self, users: list[Any], names: list[str]) -> AbstractBaseUser | None:
+        # A database may find "Alice" where it was asked for "alice".
+        if len(users) != 1 or users[0].client_certificate_name not in names:
+            return None
+        return users[0] if self.user_can_authenticate(users[0]) else None
+
+    def get_user(self, user_id: object) -> None:
+        """Return None: no session stands in for a certificate."""
+
+    async def aget_user(self, user_id: object) -> None:
+        """Return None: no session stands in for a certificate."""
+
+
+def _names(identity: ClientIdentity) -> list[str]:
+    names = configuration().names(identity)
+    given = [names] if isinstance(names, str) else list(names or ())
+    if not all(isinstance(name, str) for name in given):
+        raise TypeError(f"USER_FROM must give names, each a str, not {given!r}")
+    return [name for name in given if name and "\x00" not in name]  # PostgreSQL takes no NUL
+
+
+def _having(names: list[str]) -> QuerySet[Any]:
+    """Return the users with one of the names; two are enough to know that there are several."""
+    field = field_of_users(configuration())
+    users: QuerySet[Any] = user_model()._default_manager.filter(**{f"{field}__in": names})
+    return users.annotate(client_certificate_name=F(field))[:2]
+
+
+def _of_new(names: list[str]) -> dict[str, Any]:
+    """Return the fields of a user to create; none, if there shall be no such user."""
+    if not configuration().create_users or len(names) != 1:
+        return {}
+    field = user_model()._meta.get_field(user_model().USERNAME_FIELD)
+    longest = getattr(field, "max_length", None)
+    if longest is not None and len(names[0]) > longest:
+        return {}
+    return {field.name: names[0], "defaults": {"password": make_password(None)}}

@@ -1,0 +1,106 @@
+"""System checks: `manage.py check`, and `manage.py check --deploy`.
+
+| id | |
+| --- | --- |
+| sslclientcert.E001 | the setting SSLCLIENTCERT is wrong: an unknown key or proxy, a value out of its range |
+| sslclientcert.E002 | the CA bundle, or the CRL, cannot be read |
+| sslclientcert.E003 | the middleware is in the wrong order |
+| sslclientcert.E004 | no authentication backend knows client identities |
+| sslclientcert.W001 | any peer may send certificate headers (`--deploy`) |
+"""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
+
+from .conf import authenticator, configuration
+
+__all__ = ["check_backends", "check_middleware", "check_settings", "check_trusted_proxies"]
+
+_JUDGE = "sslclientcert.django.middleware.ClientCertMiddleware"
+_USER = "sslclientcert.django.middleware.ClientCertUserMiddleware"
+_BACKEND = "sslclientcert.django.backends.ClientCertBackend"
+_SESSION_USER = "django.contrib.auth.middleware.AuthenticationMiddleware"
+
+# The first stands before the second, or else what the third says.
+_ORDER = (
+    (_JUDGE, _USER, "there is no client identity yet of which to find the user"),
+    (_SESSION_USER, _USER, "the certificate's user is replaced by that of the session"),
+    (_USER, "django.contrib.auth.middleware.LoginRequiredMiddleware", "clients with a certificate are sent to log in"),
+    (_JUDGE, "django.middleware.cache.FetchFromCacheMiddleware", "what is in the cache is given to anybody"),
+    (_JUDGE, "django.middleware.cache.CacheMiddleware", "what is in the cache is given to anybody"),
+)
+
+
+def check_settings(app_configs: object, **_: object) -> list[checks.CheckMessage]:
+    """Tell what is wrong with the setting SSLCLIENTCERT."""
+    try:
+        configuration()
+    except ImproperlyConfigured as error:
+        number = "E002" if isinstance(error.__cause__, OSError) else "E001"
+        return [checks.Error(str(error), id=f"sslclientcert.{number}")]
+    return []
+
+
+def check_middleware(app_configs: object, **_: object) -> list[checks.CheckMessage]:
+    """Tell which middleware is in the wrong place."""
+    places: dict[str, int] = {}
+    for place, path in enumerate(settings.MIDDLEWARE):
+        for name in _names_of(path):
+            places.setdefault(name, place)
+    found: list[checks.CheckMessage] = [
+        checks.Error(
+            f"MIDDLEWARE has {second} before {first}: {consequence}.",
+            hint=f"Put {first} first.",
+            id="sslclientcert.E003",
+        )
+        for first, second, consequence in _ORDER
+        if first in places and second in places and places[first] > places[second]
+    ]
+    if _USER in places and _JUDGE not in places:
+        found.append(checks.Error(f"MIDDLEWARE has {_USER}, which needs {_JUDGE}.", id="sslclientcert.E003"))
+    return found
+
+
+def check_backends(app_configs: object, **_: object) -> list[checks.CheckMessage]:
+    """Tell that nobody would find the user of an identity."""
+    wanted = any(_USER in _names_of(path) for path in settings.MIDDLEWARE)
+    if wanted and not any(_BACKEND in _names_of(path) for path in settings.AUTHENTICATION_BACKENDS):
+        return [
+            checks.Error(
+                f"MIDDLEWARE has {_USER}, and AUTHENTICATION_BACKENDS has no ClientCertBackend: no client is a user.",
+                hint=f"Add {_BACKEND!r} to AUTHENTICATION_BACKENDS.",
+                id="sslclientcert.E004",
+            )
+        ]
+    return []
+
+
+def check_trusted_proxies(app_configs: object, **_: object) -> list[checks.CheckMessage]:
+    """Warn that any peer may send certificate headers."""
+    try:
+        anybody = authenticator()._peers.any
+    except ImproperlyConfigured:
+        return []  # check_settings says so
+    if not anybody:
+        return []
+    return [
+        checks.Warning(
+            'TRUSTED_PROXIES is "*": whoever reaches the application can present anybody\'s certificate.',
+            hint="Name the proxy's addresses. If the network, a Unix socket or SHARED_SECRET keeps everybody else out, "
+            "silence this with SILENCED_SYSTEM_CHECKS.",
+            id="sslclientcert.W001",
+        )
+    ]
+
+
+def _names_of(path: str) -> set[str]:
+    """Return the dotted paths of a class and its bases; of what is no class, or not there, its own."""
+    try:
+        bases = import_string(path).__mro__
+    except (ImportError, AttributeError):
+        return {path}
+    return {f"{base.__module__}.{base.__qualname__}" for base in bases}

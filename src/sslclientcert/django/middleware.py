@@ -1,0 +1,228 @@
+"""The middleware: one judges each request, the other makes its client Django's user."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeAlias, TypeVar
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.contrib.auth import aauthenticate, alogout, authenticate, logout
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import Resolver404, get_resolver, get_urlconf, resolve
+
+from .._gateway import JUDGED, answer_to
+from ..core.errors import ClientCertError, quoted
+from ..core.identity import ClientIdentity
+from .conf import Configuration, configuration
+from .requests import ClientCertDenied, client_identity, require
+
+__all__ = ["ClientCertMiddleware", "ClientCertUserMiddleware"]
+
+_Value = TypeVar("_Value")
+_Response: TypeAlias = "HttpResponseBase | Awaitable[HttpResponseBase]"
+
+
+class _Middleware:
+    """What Django's two kinds of handlers want of a middleware that serves both."""
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        self.get_response = get_response
+        self.is_async: bool = iscoroutinefunction(get_response)
+        if self.is_async:
+            markcoroutinefunction(self)  # type: ignore[type-var]  # its type admits functions only
+        configuration()  # its faults are told when the application starts
+
+    def refuse(self, error: ClientCertError) -> HttpResponse:
+        """Return the answer to a refusal, unless that is for the project's own handler.
+
+        Raises:
+            ClientCertDenied: the root URLconf has a handler for it.
+        """
+        if error.status == 403 and _has_handler403():
+            raise ClientCertDenied(error) from error
+        return _problem(error)
+
+
+class ClientCertMiddleware(_Middleware):
+    """Lets only verified clients through; `request.client_identity` is the `ClientIdentity`, or None if anonymous.
+
+    Not verified: that nobody but the proxy can reach the application, beyond the setting `TRUSTED_PROXIES`. Under ASGI
+    Django reads the body first, whose trailers uvicorn's httptools parser appends to the headers: see
+    `sslclientcert.asgi`, whose middleware may stand in front of Django. What that has found with the same authenticator
+    is taken over.
+
+    Put it first, behind Django's SecurityMiddleware at most: what stands before it, such as a cache, answers anybody,
+    and may rewrite `REMOTE_ADDR`. It judges before the URL is resolved, so that the 404s are not for strangers either.
+    Under ASGI it stays in the event loop and does not block.
+
+    The raw headers that the authenticator reads are removed from `request.META`, `request.headers` and
+    `request.scope`, unless `KEEP_HEADERS` is set.
+
+    A refusal is answered as `application/problem+json` (RFC 9457) with the error's status, code and title; the detail
+    is for logs. If the root URLconf names a `handler403`, refusals with status 403 go to that, as a `ClientCertDenied`.
+    """
+
+    def __call__(self, request: HttpRequest) -> _Response:
+        """Judge one request; pass it on, or answer it.
+
+        Raises:
+            ClientCertDenied: the client is refused, and the root URLconf has a handler for it.
+        """
+        try:
+            judge(request)
+        except ClientCertError as error:
+            answer = self.refuse(error)
+            return _awaitable(answer) if self.is_async else answer
+        response: _Response = self.get_response(request)  # awaited by whoever called
+        return response
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Answer a view's refusal that no other middleware and no `handler403` answers."""
+        if isinstance(exception, ClientCertDenied) and not _has_handler403():
+            return _problem(exception.error)
+        return None
+
+
+class ClientCertUserMiddleware(_Middleware):
+    """Makes `request.user` and `request.auser` the certificate's user, by way of the authentication backends.
+
+    Not verified: that the certificate's names are yours to trust; see `ClientCertBackend`.
+
+    Put it after `ClientCertMiddleware`, after Django's AuthenticationMiddleware if there is one, and before Django's
+    LoginRequiredMiddleware. It needs no sessions and writes to none: the certificate comes with every request.
+
+    A client without a certificate keeps the user of its session. A client with a certificate that is of nobody, or of
+    an inactive user, is Django's AnonymousUser. If there is a session of somebody else than the certificate's user,
+    the request is refused (`not_authorized`) and the session ended.
+    """
+
+    def __call__(self, request: HttpRequest) -> _Response:
+        """Find the user of one request, and pass it on.
+
+        Raises:
+            ClientCertDenied: the client is refused, and the root URLconf has a handler for it.
+            ImproperlyConfigured: `ClientCertMiddleware` has not seen the request.
+        """
+        if self.is_async:
+            return self._in_the_loop(request)
+        identity = client_identity(request)
+        if identity is not None:
+            user = authenticate(request, client_identity=identity)
+            try:
+                _require_same(request, getattr(request, "user", None), user)
+            except ClientCertDenied as denied:
+                logout(request)
+                return self.refuse(denied.error)
+            _set_user(request, user)
+        elif not hasattr(request, "user"):
+            _set_user(request, None)
+        response: HttpResponseBase = self.get_response(request)
+        return response
+
+    async def _in_the_loop(self, request: HttpRequest) -> HttpResponseBase:
+        identity = client_identity(request)
+        if identity is not None:
+            user = await aauthenticate(request, client_identity=identity)
+            try:
+                _require_same(request, await request.auser() if hasattr(request, "auser") else None, user)
+            except ClientCertDenied as denied:
+                await alogout(request)
+                return self.refuse(denied.error)
+            _set_user(request, user)
+        elif not hasattr(request, "user"):
+            _set_user(request, None)
+        response: HttpResponseBase = await self.get_response(request)
+        return response
+
+
+def judge(request: HttpRequest) -> ClientIdentity | None:
+    """Set `request.client_identity`, and take the raw headers out of the request.
+
+    Raises:
+        ClientCertError: the client is refused.
+    """
+    configured = configuration()
+    scope: Mapping[str, Any] | None = getattr(request, "scope", None)
+    exempt = configured.exempt is not None and configured.exempt(request)
+    identity = None if exempt else _identity_of(request, scope, configured)
+    if exempt or not configured.keep_headers:
+        for key in configured.environ_keys:
+            request.META.pop(key, None)
+        vars(request).pop("headers", None)  # a cached property, which a middleware before this one may have read
+        if scope is not None:
+            is_raw = configured.is_raw
+            headers = [pair for pair in scope["headers"] if not is_raw[pair[0]]]
+            request.scope = {**scope, "headers": headers}  # type: ignore[attr-defined]
+    request.client_identity = identity  # type: ignore[attr-defined]
+    return identity
+
+
+def _identity_of(
+    request: HttpRequest, scope: Mapping[str, Any] | None, configured: Configuration
+) -> ClientIdentity | None:
+    authenticator = configured.authenticator
+    if scope is None:
+        identity = authenticator.authenticate_environ(request.META)
+    elif JUDGED in scope and authenticator in scope[JUDGED]:
+        identity = scope[JUDGED][authenticator]
+    else:
+        # A scope still tells duplicates and other spellings apart, META does not.
+        identity = authenticator.authenticate_scope(scope)
+    if identity is None and configured.required and not _is_marked(request):
+        authenticator.authenticate((), peer=request.META.get("REMOTE_ADDR"), required=True)  # raises, logs and audits
+    return identity
+
+
+def _is_marked(request: HttpRequest) -> bool:
+    """Say whether the view is one of `client_cert_exempt`."""
+    try:
+        view = resolve(request.path_info, getattr(request, "urlconf", None)).func
+    except Resolver404:
+        return False
+    return getattr(view, "client_cert_exempt", False) is True
+
+
+def _has_handler403() -> bool:
+    """Say whether the project's root URLconf names one; Django's own would answer with a page without the code."""
+    return getattr(get_resolver(get_urlconf()).urlconf_module, "handler403", None) is not None
+
+
+def _problem(error: ClientCertError) -> HttpResponse:
+    answer = answer_to(error)
+    return HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
+
+
+async def _awaitable(value: _Value) -> _Value:
+    return value
+
+
+class _SameUser:
+    """The rule that a session is of the certificate's user."""
+
+    def __init__(self, before: object, user: object) -> None:
+        self._before = before
+        self._user = user
+
+    def __call__(self, identity: ClientIdentity) -> bool:
+        return bool(self._before == self._user)
+
+    def __repr__(self) -> str:
+        user = "of no user" if self._user is None else f"of {quoted(self._user)}"
+        return f"the session is of {quoted(self._before)}, and the certificate {user}; the session has been ended"
+
+
+def _require_same(request: HttpRequest, before: Any, user: object) -> None:
+    if before is not None and before.is_authenticated:
+        require(request, _SameUser(before, user))
+
+
+def _set_user(request: HttpRequest, user: Any) -> None:
+    from django.contrib.auth.models import AnonymousUser  # not everybody who imports this module has the models
+
+    request.user = AnonymousUser() if user is None else user
+    request.auser = functools.partial(_awaitable, request.user)

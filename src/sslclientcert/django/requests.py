@@ -1,0 +1,85 @@
+"""What a view may ask of its request: who the client is, and whether a rule lets it in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, overload
+
+from asgiref.sync import iscoroutinefunction
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.http import HttpRequest
+
+from ..core.errors import CertificateMissing, ClientCertError
+from ..core.identity import ClientIdentity
+from .conf import configuration
+
+__all__ = ["ClientCertDenied", "client_identity", "require"]
+
+
+class ClientCertDenied(PermissionDenied):
+    """A refusal, for `handler403` and for `process_exception` of your middleware. Its text is the public title.
+
+    Attributes:
+        error: the reason, with `code`, `status` and `title`. Its `detail` is for logs and never for the client.
+    """
+
+    def __init__(self, error: ClientCertError) -> None:
+        super().__init__(error.title)
+        self.error = error
+
+
+@overload
+def client_identity(request: HttpRequest) -> ClientIdentity | None: ...
+@overload
+def client_identity(request: HttpRequest, *, required: Literal[True]) -> ClientIdentity: ...
+@overload
+def client_identity(request: HttpRequest, *, required: bool) -> ClientIdentity | None: ...
+def client_identity(request: HttpRequest, *, required: bool = False) -> ClientIdentity | None:
+    """Return the verified identity of who sent a request, or None if the client is anonymous.
+
+    It is `request.client_identity`, for type checkers and for a better message where the middleware is missing.
+
+    Parameters:
+        request: Django's, or Django REST framework's.
+        required: refuse with `certificate_missing` instead of returning None.
+
+    Raises:
+        ClientCertDenied: `required` is set and the client is anonymous.
+        ImproperlyConfigured: `ClientCertMiddleware` has not seen the request.
+    """
+    try:
+        identity: ClientIdentity | None = request.client_identity  # type: ignore[attr-defined]
+    except AttributeError:
+        raise ImproperlyConfigured(
+            "the request has no client_identity: put 'sslclientcert.django.middleware.ClientCertMiddleware' into "
+            "MIDDLEWARE, before whatever asks for it"
+        ) from None
+    if identity is None and required:
+        raise ClientCertDenied(CertificateMissing("the request has no client certificate, and the view requires one"))
+    return identity
+
+
+def require(request: HttpRequest, rule: Callable[[ClientIdentity], object] | None) -> ClientIdentity:
+    """Return the identity of who sent a request, if there is one, and if it passes the rule, if there is one.
+
+    Raises:
+        ClientCertDenied: the client is anonymous, or the rule refuses it.
+        ImproperlyConfigured: `ClientCertMiddleware` has not seen the request.
+    """
+    identity = client_identity(request, required=True)
+    if rule is not None:
+        try:
+            configuration().authenticator.require_rule(identity, rule, peer=request.META.get("REMOTE_ADDR"))
+        except ClientCertError as error:
+            raise ClientCertDenied(error) from error
+    return identity
+
+
+def require_function(rule: object) -> None:
+    """Refuse what cannot be called with an identity, and what would have to be awaited.
+
+    Raises:
+        TypeError: the message says what to give instead.
+    """
+    if not callable(rule) or iscoroutinefunction(rule):
+        raise TypeError(f"rule is called with the identity, and not awaited: give a plain function, not {rule!r}")
