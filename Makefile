@@ -20,6 +20,7 @@ demo: $(VENV)/.has-demo  ## run the demo: a real nginx, seven clients, a table o
 	$(BIN)/sslclientcert demo
 
 test: $(VENV)/.has-test  ## run the tests, with branch coverage of the library
+	@command -v openssl >/dev/null || { echo "The tests make certificates with openssl: apt-get install openssl" >&2; exit 1; }
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage combine --quiet
