@@ -167,7 +167,11 @@ def ip_address(*networks: str) -> Rule:
 
 
 def fingerprint(*digests: str) -> Rule:
-    """The SHA-256 of the certificate is one of these: hexadecimal of either case, with or without colons."""
+    """The SHA-256 of the certificate is one of these: hexadecimal of either case, with or without colons.
+
+    Let certificates in with it, and keep none out (`~`): an ECDSA signature has a second valid form, so whoever holds a
+    certificate can give it another fingerprint. What is to be kept out is revoked by its CA.
+    """
     normal = tuple(digest.replace(":", "").lower() for digest in digests)
     if not all(len(digest) == 64 and set(digest) <= set("0123456789abcdef") for digest in normal):
         raise ValueError("fingerprint() takes SHA-256 digests: 64 hexadecimal digits (SHA-1 has 40 and is not enough)")

@@ -33,7 +33,7 @@ from .names import is_openssl_text_of, rfc4514
 from .peers import TrustedProxies
 from .presented import PresentedChain, presented_by
 from .proxies import TOKEN, Proxy, proxy_named
-from .trust import DEFAULT_MAX_DEPTH, StrPath, TrustStore
+from .trust import DEFAULT_MAX_DEPTH, DEFAULT_RELOAD_INTERVAL, StrPath, TrustStore
 
 __all__ = ["DEFAULT_MAX_HEADER_BYTES", "OPTIONS_FROM_TEXT", "ClientCertAuthenticator", "Decision", "flag"]
 
@@ -116,8 +116,8 @@ class ClientCertAuthenticator:
         require_proxy_success: bool = False,
         shared_secret: tuple[str, str] | None = None,
         max_header_bytes: int = DEFAULT_MAX_HEADER_BYTES,
-        max_depth: int = DEFAULT_MAX_DEPTH,
-        reload_interval: float = 5.0,
+        max_depth: int | None = None,
+        reload_interval: float | None = None,
         cache_entries: int = _CACHE_ENTRIES,
         audit: Callable[[Decision], None] | None = None,
     ) -> None:
@@ -135,11 +135,17 @@ class ClientCertAuthenticator:
         if max_header_bytes < 1 or cache_entries < 0:
             raise ValueError("max_header_bytes must be positive and cache_entries not negative")
         if isinstance(trust, TrustStore):
-            if crl is not None:
-                raise ValueError("crl goes with a path; a TrustStore has its own")
+            for name, option in (("crl", crl), ("max_depth", max_depth), ("reload_interval", reload_interval)):
+                if option is not None:
+                    raise ValueError(f"{name} goes with a path; a TrustStore has its own")
             self._store = trust
         else:
-            self._store = TrustStore.from_file(trust, crl, max_depth=max_depth, reload_interval=reload_interval)
+            self._store = TrustStore.from_file(
+                trust,
+                crl,
+                max_depth=DEFAULT_MAX_DEPTH if max_depth is None else max_depth,
+                reload_interval=DEFAULT_RELOAD_INTERVAL if reload_interval is None else reload_interval,
+            )
         if shared_secret is not None:
             _require_secret_that_can_arrive(shared_secret)
         self._authorize = authorize
@@ -221,7 +227,8 @@ class ClientCertAuthenticator:
         Parameters:
             headers: a mapping, or (name, value) pairs, of str or latin-1 bytes; all headers of the request, with
                 duplicates if there were any.
-            peer: the address of the other end of the connection, as the server tells it; None for a unix socket.
+            peer: the address of the other end of the connection, as the server tells it; None for a unix socket, which
+                is trusted by default. Left out, there is no check of the peer.
             required: refuse with `certificate_missing` instead of returning None.
             at: the time of validation, aware; now, if not given. For tests and forensics; the cache is left alone.
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias, cast
 
-from .errors import HeaderAmbiguous, HeaderMalformed, quoted
+from .errors import ClientCertError, HeaderAmbiguous, HeaderMalformed, quoted
 
 __all__ = ["HeaderReader", "HeaderValues", "RequestHeaders"]
 
@@ -93,7 +93,9 @@ class HeaderReader:
                     values[place] = text
                 else:
                     raise HeaderAmbiguous(f"the header {self.names[place]} came more than once")
-        except (TypeError, ValueError, AttributeError) as error:
+        except ClientCertError:
+            raise
+        except Exception as error:  # whatever a stranger's class of headers raises
             raise HeaderMalformed(
                 f"headers must be a mapping or (name, value) pairs of str or bytes: {quoted(error)}"
             ) from error

@@ -19,14 +19,24 @@ __all__ = ["comparable", "is_openssl_text_of", "rfc4514"]
 
 # OpenSSL's short names (crypto/objects/objects.txt) of the attribute types that names are made of.
 _SHORT_NAMES = {
-    "2.5.4": "CN=3 SN=4 serialNumber=5 C=6 L=7 ST=8 street=9 O=10 OU=11 title=12 description=13 businessCategory=15 "
-    "postalAddress=16 postalCode=17 postOfficeBox=18 physicalDeliveryOfficeName=19 telephoneNumber=20 name=41 GN=42 "
-    "initials=43 generationQualifier=44 x500UniqueIdentifier=45 dnQualifier=46 distinguishedName=49 houseIdentifier=51 "
-    "dmdName=54 pseudonym=65 role=72 organizationIdentifier=97 c3=98 n3=99 dnsName=100",
-    "0.9.2342.19200300.100.1": "UID=1 mail=3 info=4 roomNumber=6 userClass=8 host=9 manager=10 documentIdentifier=11 "
-    "homeTelephoneNumber=20 secretary=21 DC=25 personalTitle=40 mobileTelephoneNumber=41 pagerTelephoneNumber=42 "
-    "friendlyCountryName=43 uid=44 organizationalStatus=45 buildingName=48",
+    "2.5.4": "CN=3 SN=4 serialNumber=5 C=6 L=7 ST=8 street=9 O=10 OU=11 title=12 description=13 searchGuide=14 "
+    "businessCategory=15 postalAddress=16 postalCode=17 postOfficeBox=18 physicalDeliveryOfficeName=19 "
+    "telephoneNumber=20 telexNumber=21 teletexTerminalIdentifier=22 facsimileTelephoneNumber=23 x121Address=24 "
+    "internationaliSDNNumber=25 registeredAddress=26 destinationIndicator=27 preferredDeliveryMethod=28 "
+    "presentationAddress=29 supportedApplicationContext=30 member=31 owner=32 roleOccupant=33 seeAlso=34 name=41 GN=42 "
+    "initials=43 generationQualifier=44 x500UniqueIdentifier=45 dnQualifier=46 enhancedSearchGuide=47 "
+    "protocolInformation=48 distinguishedName=49 uniqueMember=50 houseIdentifier=51 dmdName=54 pseudonym=65 role=72 "
+    "organizationIdentifier=97 c3=98 n3=99 dnsName=100",
+    "0.9.2342.19200300.100.1": "UID=1 textEncodedORAddress=2 mail=3 info=4 favouriteDrink=5 roomNumber=6 photo=7 "
+    "userClass=8 host=9 manager=10 documentIdentifier=11 documentTitle=12 documentVersion=13 documentAuthor=14 "
+    "documentLocation=15 homeTelephoneNumber=20 secretary=21 otherMailbox=22 lastModifiedTime=23 lastModifiedBy=24 "
+    "DC=25 aRecord=26 mXRecord=28 nSRecord=29 sOARecord=30 cNAMERecord=31 associatedDomain=37 associatedName=38 "
+    "homePostalAddress=39 personalTitle=40 mobileTelephoneNumber=41 pagerTelephoneNumber=42 friendlyCountryName=43 "
+    "uid=44 organizationalStatus=45 janetMailbox=46 mailPreferenceOption=47 buildingName=48 dSAQuality=49 "
+    "documentPublisher=56",
     "1.2.840.113549.1.9": "emailAddress=1 unstructuredName=2 challengePassword=7 unstructuredAddress=8 friendlyName=20",
+    "1.2.643.3.131.1": "INN=1",
+    "1.2.643.100": "OGRN=1 SNILS=3 OGRNIP=5",
     "1.3.6.1.4.1.311.60.2.1": "jurisdictionL=1 jurisdictionST=2 jurisdictionC=3",
 }
 _OIDS = {

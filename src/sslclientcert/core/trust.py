@@ -41,7 +41,7 @@ from .policy import (
 from .presented import PresentedChain
 from .revocation import RevocationLists
 
-__all__ = ["DEFAULT_MAX_DEPTH", "TrustStore"]
+__all__ = ["DEFAULT_MAX_DEPTH", "DEFAULT_RELOAD_INTERVAL", "TrustStore"]
 
 _log = logging.getLogger("sslclientcert")
 
@@ -49,6 +49,9 @@ StrPath: TypeAlias = "str | os.PathLike[str]"
 
 DEFAULT_MAX_DEPTH = 3
 """The most intermediates of a path. nginx's ssl_verify_depth is 1 by default; three-tier PKIs have two."""
+
+DEFAULT_RELOAD_INTERVAL = 5.0
+"""The longest time, in seconds, for which a change of the files may go unseen."""
 
 _UTC = dt.UTC
 
@@ -273,7 +276,7 @@ class TrustStore:
         profile: str = "private-pki",
         max_depth: int = DEFAULT_MAX_DEPTH,
         revocation: str | None = None,
-        reload_interval: float = 5.0,
+        reload_interval: float = DEFAULT_RELOAD_INTERVAL,
     ) -> TrustStore:
         """Make a store from files, which it re-reads when they change (as Kubernetes does with a mounted secret).
 
