@@ -297,10 +297,12 @@ class ClientCA:
         Parameters:
             proxy: the name of a row of `PROXIES`, or a row.
             revoked: certificates to revoke, beside those that `revoked()` makes.
-            options: passed on to `ClientCertAuthenticator`, such as `authorize=...` or `trusted_proxies=...`.
+            options: passed on to `ClientCertAuthenticator`, such as `authorize=...` or `trusted_proxies=...`, and to
+                `TrustStore`, such as `max_depth=...`.
         """
         options.setdefault("trusted_proxies", "*")
-        return ClientCertAuthenticator(self.trust_store(revoked=revoked), proxy=proxy, **options)
+        of_store = {name: options.pop(name) for name in ("max_depth", "profile", "revocation") if name in options}
+        return ClientCertAuthenticator(self.trust_store(revoked=revoked, **of_store), proxy=proxy, **options)
 
     def issue(self, name: str = "client", **options: Unpack[CertificateOptions]) -> IssuedCertificate:
         """Issue a client certificate that is good in every respect.
