@@ -35,7 +35,7 @@ from .conftest import (
     headers_of,
     refused,
 )
-from .pki import NOW, Party, client, pem_of, private_key, sans
+from .pki import NOW, Party, authority, client, pem_of, private_key, sans
 from .test_names import SUBJECTS, text_of, with_subject
 
 ADDRESS = "127.0.0.1"
@@ -453,6 +453,18 @@ def test_anything_but_exactly_one_success_refuses_where_it_is_required(verdict: 
 def test_the_proxys_success_does_not_stand_in_for_our_own_verification(store: TrustStore) -> None:
     with refused("certificate_untrusted"):
         ClientCertAuthenticator(store, require_proxy_success=True).authenticate(headers_of(STRANGER))
+
+
+def test_only_a_required_success_tells_a_minted_twin_of_the_names_from_the_certificate(store: TrustStore) -> None:
+    """The proxy forwards no certificates; its client minted one of her names: docs/concepts.md, what remains."""
+    twin = client("alice", authority("Test Root", key=private_key("P-256", 7)))
+    of_twin = encode(twin.certificate, verdict=21)
+    forged = {**of_twin, CERT: certificate_header(ALICE)}
+
+    assert of_twin["ssl-client-verify"].startswith("FAILED:")
+    assert is_of(ClientCertAuthenticator(store).authenticate(forged), ALICE)
+    with refused("certificate_untrusted"):
+        ClientCertAuthenticator(store, require_proxy_success=True).authenticate(forged)
 
 
 def test_a_success_is_not_remembered_for_a_request_without_it(store: TrustStore) -> None:
