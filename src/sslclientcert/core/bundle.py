@@ -5,7 +5,9 @@ What is wrong with one is a configuration fault: a ValueError that names the fil
 
 from __future__ import annotations
 
+import binascii
 import enum
+import io
 import re
 from collections.abc import Hashable, Iterable, Iterator
 
@@ -13,11 +15,14 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
 
+from .crl import RevocationList
+from .der import element
 from .names import comparable
 
 __all__ = ["Signed", "anchors_of", "by_comparable_name", "parse_certificates", "parse_crls", "require_parsed", "signed"]
 
-_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTALL)
+_BEGIN = b"-----BEGIN "
+_LABEL = re.compile(rb"([A-Z0-9 ]+)-----")
 # The kinds of keys that make signatures of an algorithm, by the start of its OID.
 _KINDS: dict[str, type] = {
     "1.2.840.113549.1.1.": rsa.RSAPublicKey,
@@ -27,20 +32,28 @@ _KINDS: dict[str, type] = {
     "1.3.101.113": ed448.Ed448PublicKey,
 }
 _RSASSA_PSS = "1.2.840.113549.1.1.10"
+_PIECE = 1 << 20  # characters of base64 that are decoded at a time
 _CERTIFICATE_LABELS = frozenset({b"CERTIFICATE", b"X509 CERTIFICATE"})
 
 
-def _blocks(data: bytes, source: str, wanted: frozenset[bytes], what: str, remedy: str) -> Iterator[tuple[int, bytes]]:
-    """Yield number and body of each PEM block, if all are of a wanted kind."""
-    blocks = list(_BLOCK.finditer(data))
-    if data.count(b"-----BEGIN ") != len(blocks):
-        raise ValueError(f"{source}: a PEM block is not closed by its END line; the file may be cut short")
-    for number, block in enumerate(blocks, 1):
-        label = block[1].decode()
-        if block[1] not in wanted:
+def _blocks(
+    data: bytes, source: str, wanted: frozenset[bytes], what: str, remedy: str
+) -> Iterator[tuple[int, memoryview]]:
+    """Yield number and body of each PEM block; one of another kind than the wanted ends it. A body is not copied."""
+    number, at = 0, data.find(_BEGIN)
+    while at >= 0:
+        number += 1
+        found = _LABEL.match(data, at + len(_BEGIN))
+        stop = -1 if found is None else data.find(b"-----END " + found[0], found.end())
+        following = data.find(_BEGIN, at + 1)
+        if found is None or stop < 0 or 0 <= following < stop:
+            raise ValueError(f"{source}: a PEM block is not closed by its END line; the file may be cut short")
+        if found[1] not in wanted:
+            label = found[1].decode()
             hint = "keep keys out of this file, and consider this one exposed" if "PRIVATE KEY" in label else remedy
             raise ValueError(f"{source}: PEM block {number} is a {label}, where only {what} may be: {hint}")
-        yield number, block[2]
+        yield number, memoryview(data)[found.end() : stop]
+        at = following
 
 
 def _found(data: bytes) -> str:
@@ -100,30 +113,66 @@ def parse_certificates(data: bytes, source: str) -> tuple[x509.Certificate, ...]
     return tuple(certificates)
 
 
-def parse_crls(data: bytes, source: str) -> tuple[x509.CertificateRevocationList, ...]:
-    """Parse certificate revocation lists, PEM (one or several) or DER. Nothing about them is verified.
+def parse_crls(data: bytes, source: str) -> tuple[RevocationList, ...]:
+    """Read certificate revocation lists, PEM (one or several) or DER. Nobody's signature is verified.
+
+    No other thread is held up for long, however long a list is.
 
     Raises:
-        ValueError: it holds no list, something that is none, or one that does not parse.
+        ValueError: it holds no list, something that is none, one that does not parse, or one of a kind that is not
+            processed.
     """
-    lists = []
-    for number, body in _blocks(
-        data, source, frozenset({b"X509 CRL"}), "CRLs", "CA certificates go into the CA bundle"
-    ):
-        pem = b"-----BEGIN X509 CRL-----" + body + b"-----END X509 CRL-----\n"
-        try:
-            lists.append(x509.load_pem_x509_crl(pem))
-        except Exception as error:
-            raise ValueError(f"{source}: CRL {number} cannot be parsed: {error}") from error
+    if _is_one_sequence(data):
+        content = [data]
+        del data  # the caller that keeps it no longer either has the memory back before the serial numbers need it
+        return (_revocation_list(content, f"{source}: the list"),)
+    wanted, remedy = frozenset({b"X509 CRL"}), "CA certificates go into the CA bundle"
+    lists = [
+        (f"{source}: CRL {number}", _decoded(body, f"{source}: CRL {number}"))
+        for number, body in _blocks(data, source, wanted, "CRLs", remedy)
+    ]
     if not lists:
-        try:
-            lists.append(x509.load_der_x509_crl(data))
-        except Exception as error:
-            raise ValueError(
-                f"{source} holds no CRL: {_found(data)}. It must be PEM ('-----BEGIN X509 CRL-----', one or several) "
-                "or one list in DER"
-            ) from error
-    return tuple(lists)
+        raise ValueError(
+            f"{source} holds no CRL: {_found(data)}. It must be PEM ('-----BEGIN X509 CRL-----', one or several) "
+            "or one list in DER"
+        )
+    del data
+    return tuple(_revocation_list(content, name) for name, content in lists)
+
+
+def _is_one_sequence(data: bytes) -> bool:
+    try:
+        return element(data)[::2] == (0x30, len(data))
+    except ValueError:
+        return False
+
+
+def _revocation_list(content: list[bytes], name: str) -> RevocationList:
+    try:
+        return RevocationList(content)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
+
+
+def _decoded(body: memoryview, name: str) -> list[bytes]:
+    """Decode base64, a piece at a time, since no other thread runs meanwhile."""
+    decoded, rest, padded = io.BytesIO(), b"", False
+    try:
+        for at in range(0, len(body), _PIECE):
+            text = rest + bytes(body[at : at + _PIECE]).translate(None, b" \t\r\n")
+            if padded and text:
+                raise ValueError("something follows its end")
+            whole, rest = text[: len(text) // 4 * 4], text[len(text) // 4 * 4 :]
+            octets = binascii.a2b_base64(whole, strict_mode=True)
+            if len(octets) != len(whole) // 4 * 3 - whole.count(b"="):  # the strict mode lets "====" pass
+                raise ValueError("there is padding in the wrong place")
+            decoded.write(octets)
+            padded = padded or whole.endswith(b"=")
+        if rest:
+            raise ValueError("characters are missing")
+    except ValueError as error:
+        raise ValueError(f"{name}: it cannot be parsed, as it is not base64: {error}") from error
+    return [decoded.getvalue()]
 
 
 class Signed(enum.Enum):

@@ -16,15 +16,15 @@ class Element(NamedTuple):
 
 
 def element(data: bytes, start: int = 0) -> Element:
-    """Read the head of the DER element at `start` (X.690 section 8.1; definite lengths below 2**24, one-byte tags).
+    """Read the head of the DER element at `start` (X.690 section 8.1; definite lengths below 2**32, one-byte tags).
 
     Raises:
         ValueError: there is no such element, or it does not end within `data`.
     """
-    head = data[start : start + 5]
+    head = data[start : start + 6]
     octets = head[1] & 0x7F if len(head) > 1 and head[1] & 0x80 else 0
     content = start + 2 + octets
-    if len(head) < 2 + octets or octets > 3 or head[1] == 0x80:
+    if len(head) < 2 + octets or octets > 4 or head[1] == 0x80:
         raise ValueError("not a DER element")
     end = content + (int.from_bytes(head[2 : 2 + octets]) if octets else head[1])
     if end > len(data):

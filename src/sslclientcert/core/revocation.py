@@ -11,78 +11,30 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeAlias
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.x509.oid import CRLEntryExtensionOID, ExtensionOID
+from cryptography.hazmat.primitives.serialization import Encoding
 
+from .crl import RevocationList
 from .errors import CertificateRevoked, RevocationUnknown, quoted
 from .names import rfc4514
-from .policy import describe, names_another
+from .policy import describe
 
-__all__ = ["REVOCATION_MODES", "RevocationLists"]
+__all__ = ["REVOCATION_MODES", "AnyList", "RevocationLists", "shifted"]
 
 REVOCATION_MODES = ("require", "if-available", "off")
 
-_UNDERSTOOD_ENTRY_CRITICAL = frozenset({CRLEntryExtensionOID.CRL_REASON, CRLEntryExtensionOID.INVALIDITY_DATE})
+AnyList: TypeAlias = "x509.CertificateRevocationList | RevocationList"
 
 
-class _RevocationList:
-    """One list, with its serial numbers in a set: a scan of a million entries takes 44 ms, a lookup no time."""
-
-    def __init__(self, crl: x509.CertificateRevocationList) -> None:
-        self.name = f"the CRL of {quoted(rfc4514(crl.issuer))}"
-        for extension in crl.extensions:
-            if extension.oid == ExtensionOID.DELTA_CRL_INDICATOR:
-                raise ValueError("it is a delta CRL; configure the complete one")
-            if extension.oid == ExtensionOID.ISSUING_DISTRIBUTION_POINT:
-                raise ValueError(
-                    "it covers only a part of the issuer's certificates (issuing distribution point) or is indirect; "
-                    "configure a complete and direct one"
-                )
-            if extension.critical:
-                raise ValueError(
-                    f"it has the critical extension {extension.oid.dotted_string}, which this library does not process"
-                )
-        if crl.next_update_utc is None:
-            raise ValueError("it has no nextUpdate (RFC 5280 section 5.1.2.5 demands one)")
-        self.crl = crl
-        self.this_update = crl.last_update_utc
-        self.next_update = crl.next_update_utc
-        self.serial_numbers = frozenset(_serial_number(entry) for entry in crl)
-        self._signers: dict[x509.Certificate, bool] = {}
-
-    def is_by(self, issuer: x509.Certificate) -> bool:
-        """Say whether the issuer signed this list and may (RFC 5280 section 6.3.3 (f) and (g))."""
-        answer = self._signers.get(issuer)
-        if answer is None:
-            answer = self._signers[issuer] = self._is_by(issuer)
-        return answer
-
-    def _is_by(self, issuer: x509.Certificate) -> bool:
-        for extension in issuer.extensions:
-            if isinstance(extension.value, x509.KeyUsage) and not extension.value.crl_sign:
-                return False
-        if names_another(self.crl, issuer):
-            return False
-        try:
-            digest = self.crl.signature_hash_algorithm
-            if digest is not None and digest.name in ("md5", "sha1"):
-                return False
-            return self.crl.is_signature_valid(issuer.public_key())  # type: ignore[arg-type]  # any other key is a TypeError
-        except (TypeError, ValueError, UnsupportedAlgorithm):
-            return False
-
-
-def _serial_number(entry: x509.RevokedCertificate) -> int:
-    for extension in entry.extensions:
-        if extension.critical and extension.oid not in _UNDERSTOOD_ENTRY_CRITICAL:
-            raise ValueError(
-                f"an entry of it has the critical extension {extension.oid.dotted_string}, which this library does not "
-                "process (an indirect CRL?)"
-            )
-    return entry.serial_number
+def shifted(time: dt.datetime, by: dt.timedelta) -> dt.datetime:
+    """Return `time` moved by `by`, or, beyond the ends of time (CAs do write 9999-12-31T23:59:59Z), as it was."""
+    try:
+        return time + by
+    except OverflowError:
+        return time
 
 
 class RevocationLists:
@@ -92,25 +44,37 @@ class RevocationLists:
         crls: the lists.
         mode: `"require"`, `"if-available"` or `"off"`.
         source: how messages name where the lists came from.
+        clock_skew: by how much the time of validation may be wrong: a list is current for that much longer, before and
+            after. It makes no certificate good that is revoked without it.
 
     Raises:
         ValueError: a list is of a kind that is not processed, or the mode does not exist.
     """
 
-    def __init__(self, crls: Iterable[x509.CertificateRevocationList], mode: str, source: str) -> None:
+    def __init__(
+        self, crls: Iterable[AnyList], mode: str, source: str, clock_skew: dt.timedelta = dt.timedelta()
+    ) -> None:
         if mode not in REVOCATION_MODES:
             raise ValueError(f"revocation must be one of {', '.join(REVOCATION_MODES)}, not {mode!r}")
         self.mode = mode
-        self._by_issuer: dict[x509.Name, list[_RevocationList]] = {}
+        self._clock_skew = clock_skew
+        self._by_issuer: dict[x509.Name, list[RevocationList]] = {}
         for crl in crls:
-            try:
-                self._by_issuer.setdefault(crl.issuer, []).append(_RevocationList(crl))
-            except Exception as error:  # cryptography has several for what it cannot read
-                raise ValueError(
-                    f"{source}: the CRL of {quoted(rfc4514(crl.issuer))} cannot be used: {error}"
-                ) from error
+            if isinstance(crl, RevocationList):
+                one = crl
+            else:
+                try:
+                    one = RevocationList([crl.public_bytes(Encoding.DER)])
+                except ValueError as error:
+                    raise ValueError(f"{source}: {error}") from error
+            self._by_issuer.setdefault(one.issuer, []).append(one)
         for lists in self._by_issuer.values():
             lists.sort(key=lambda one: one.this_update, reverse=True)
+
+    @property
+    def lists(self) -> tuple[RevocationList, ...]:
+        """All lists."""
+        return tuple(itertools.chain.from_iterable(self._by_issuer.values()))
 
     def require_unrevoked(self, chain: Sequence[x509.Certificate], at: dt.datetime) -> dt.datetime | None:
         """Refuse a path with a revoked certificate in it, or, where the mode says so, one of unknown status.
@@ -120,7 +84,8 @@ class RevocationLists:
             at: the time of validation, aware.
 
         Returns:
-            When the first list that was used ends, or None if none was.
+            When the answer may become another one, because one of the lists that were asked begins or ends to hold;
+            None if none was asked.
 
         Raises:
             ClientCertError: `certificate_revoked`, `revocation_unknown`.
@@ -139,25 +104,47 @@ class RevocationLists:
     def _require_unrevoked(
         self, certificate: x509.Certificate, issuer: x509.Certificate, at: dt.datetime, *, needed: bool
     ) -> dt.datetime | None:
-        """Return until when the lists say that the certificate is good; None if they say nothing, where that may be."""
+        """Return until when the lists say no more and nothing else; None if there are none, where that may be."""
         candidates = self._by_issuer.get(issuer.subject, [])
         signed = [one for one in candidates if one.is_by(issuer)]
-        current = next((one for one in signed if one.this_update <= at <= one.next_update), None)
-        # A stale list may not say that a certificate is good, but it may say that one is not.
-        latest = current or next(iter(signed), None)
-        if latest is not None and certificate.serial_number in latest.serial_numbers:
-            raise CertificateRevoked(f"{describe(certificate)} is on {latest.name} of {latest.this_update.isoformat()}")
-        if current is not None:
-            # A newer list may say otherwise from the moment on that it is current.
-            return min([current.next_update, *(one.this_update for one in signed if one.this_update > at)])
-        if self.mode == "if-available" or not needed:
-            return None
-        if latest is not None:
-            raise RevocationUnknown(
+        asked, current = _in_force(signed, at, dt.timedelta())
+        if self._clock_skew:
+            # The allowance may make a list current, and never a certificate good that is revoked without it.
+            more, current = _in_force(signed, at, self._clock_skew)
+            asked += more
+        for one in asked:
+            if certificate.serial_number in one.serial_numbers:
+                raise CertificateRevoked(f"{describe(certificate)} is on {one.name} of {one.this_update.isoformat()}")
+        if current is None and self.mode == "require" and needed:
+            raise self._unknown(certificate, issuer, at, candidates, asked)
+        return min(
+            (change for one in signed for change in self._changes(one) if change > at),
+            default=None,
+        )
+
+    def _changes(self, one: RevocationList) -> Iterator[dt.datetime]:
+        """Yield the times at which a list begins or ends to hold, with the allowance and without."""
+        for by in {dt.timedelta(), self._clock_skew}:
+            yield shifted(one.this_update, -by)
+            yield shifted(one.this_update, by)
+            yield shifted(one.next_update, -by)
+            yield shifted(one.next_update, by)
+
+    def _unknown(
+        self,
+        certificate: x509.Certificate,
+        issuer: x509.Certificate,
+        at: dt.datetime,
+        candidates: Sequence[RevocationList],
+        asked: Sequence[RevocationList],
+    ) -> RevocationUnknown:
+        if asked:
+            latest = asked[-1]
+            return RevocationUnknown(
                 f"{latest.name} is not current: it holds from {latest.this_update.isoformat()} to "
                 f"{latest.next_update.isoformat()}, and it is {at.isoformat(timespec='seconds')}. Publish a new one"
             )
-        raise RevocationUnknown(
+        return RevocationUnknown(
             f"no CRL covers {describe(certificate)}: "
             + (
                 f"{candidates[0].name} is not signed by that CA's key with a hash stronger than SHA-1, or the CA's "
@@ -167,3 +154,23 @@ class RevocationLists:
                 "certificates are checked needs one, the root too if there are intermediates"
             )
         )
+
+
+def _in_force(
+    signed: Sequence[RevocationList], at: dt.datetime, clock_skew: dt.timedelta
+) -> tuple[list[RevocationList], RevocationList | None]:
+    """Return the lists to ask, and the current one, if there is one.
+
+    Parameters:
+        signed: lists of one issuer, the newest first.
+        at: the time of validation.
+        clock_skew: by how much it may be wrong.
+
+    The newest that has begun is asked even if it is stale: it may not say that a certificate is good, but it may say
+    that one is not. So is, where none is current, one that has yet to begin.
+    """
+    earliest, latest = shifted(at, -clock_skew), shifted(at, clock_skew)
+    begun = [one for one in signed if one.this_update <= latest]
+    current = next((one for one in begun if earliest <= one.next_update), None)
+    asked = [*begun[:1], *([current] if current else signed[:1])]
+    return asked, current

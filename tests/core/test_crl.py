@@ -1,0 +1,172 @@
+"""Lists are read fast, and exactly as cryptography reads them: the same serial numbers, or a refusal like its own."""
+
+from __future__ import annotations
+
+import base64
+from unittest import mock
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import CRLEntryExtensionOID
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from sslclientcert.core import bundle, crl
+from sslclientcert.core.bundle import parse_crls
+from sslclientcert.core.crl import RevocationList
+
+from .pki import authority, revocation_list, rewritten, tlv
+
+ROOT = authority("Root")
+EMPTY = revocation_list(ROOT).public_bytes(Encoding.DER)
+UNDERSTOOD = {CRLEntryExtensionOID.CRL_REASON, CRLEntryExtensionOID.INVALIDITY_DATE}
+
+
+def with_entries(entries: bytes) -> bytes:
+    """A list with these entries, signed."""
+
+    def change(parts: list[bytes]) -> None:
+        parts.insert([part[0] in (0x17, 0x18) for part in parts].index(True) + 2, tlv(0x30, entries))
+
+    return rewritten(EMPTY, ROOT.key, change)
+
+
+def by_cryptography(der: bytes) -> set[int] | None:
+    """What is on a list, entry by entry through cryptography; None where it must be refused."""
+    try:
+        found = set()
+        for entry in x509.load_der_x509_crl(der):
+            if any(one.critical and one.oid not in UNDERSTOOD for one in entry.extensions):
+                return None
+            found.add(entry.serial_number)
+    except Exception:  # noqa: BLE001  # cryptography has several for what it cannot read
+        return None
+    return found
+
+
+def by_us(der: bytes) -> set[int] | None:
+    try:
+        return set().union(*RevocationList([der]).serial_numbers.shards)
+    except ValueError:
+        return None
+
+
+def extension(oid: bytes, value: bytes, *, critical: bool = False) -> bytes:
+    return tlv(0x30, tlv(0x06, oid), tlv(0x01, b"\xff") if critical else b"", tlv(0x04, value))
+
+
+REASON, INVALIDITY, ISSUER, OTHER = (bytes.fromhex(each) for each in ("551d15", "551d18", "551d1d", "2a0304"))
+
+serials = st.one_of(
+    st.integers(-(1 << 170), 1 << 170),
+    st.integers(-300, 300),
+    st.integers(0, 1 << 1200),  # a length of more than one octet
+).map(lambda number: tlv(0x02, number.to_bytes((number + (number < 0)).bit_length() // 8 + 1, signed=True)))
+times = st.sampled_from(
+    [tlv(0x17, b"260101000000Z"), tlv(0x18, b"20600101000000Z"), tlv(0x18, b"20260101000000Z"), tlv(0x17, b"nonsense")]
+)
+extensions = st.lists(
+    st.one_of(
+        st.integers(0, 12).map(lambda reason: extension(REASON, tlv(0x0A, bytes([reason])))),
+        st.booleans().map(lambda critical: extension(REASON, tlv(0x0A, b"\x01"), critical=critical)),
+        st.booleans().map(lambda critical: extension(INVALIDITY, tlv(0x18, b"20260101000000Z"), critical=critical)),
+        st.tuples(st.binary(max_size=200), st.booleans()).map(lambda it: extension(OTHER, it[0], critical=it[1])),
+        st.just(extension(ISSUER, b"\x05\x00", critical=True)),
+    ),
+    max_size=2,
+).map(lambda found: tlv(0x30, *found) if found else b"")
+entries = st.lists(st.tuples(serials, times, extensions).map(lambda parts: tlv(0x30, *parts)), max_size=12).map(
+    b"".join
+)
+good_entries = st.lists(
+    st.tuples(serials, st.just(tlv(0x17, b"260101000000Z"))).map(lambda parts: tlv(0x30, *parts)), max_size=40
+).map(b"".join)
+
+
+@settings(max_examples=400, deadline=None)
+@given(entries, st.sampled_from([1, 50, 1 << 18]))
+def test_any_list_says_what_cryptography_reads_in_it_or_is_refused_like_there(listed: bytes, piece: int) -> None:
+    der = with_entries(listed)
+    with mock.patch.object(crl, "_PIECE", piece):
+        assert by_us(der) == by_cryptography(der)
+
+
+@settings(max_examples=200, deadline=None)
+@given(good_entries, st.sampled_from([1, 100, 1 << 18]))
+def test_every_good_list_is_read(listed: bytes, piece: int) -> None:
+    der = with_entries(listed)
+    with mock.patch.object(crl, "_PIECE", piece):
+        assert by_us(der) == by_cryptography(der) is not None
+
+
+@settings(max_examples=600, deadline=None)
+@given(good_entries, st.integers(0, 1 << 16), st.binary(max_size=3), st.integers(0, 3), st.sampled_from([1, 1 << 18]))
+@example(b"", 1, b"", 1, 1)
+def test_a_list_with_octets_changed_says_no_more_than_cryptography_reads_in_it(
+    listed: bytes, where: int, put: bytes, dropped: int, piece: int
+) -> None:
+    der = with_entries(listed)
+    at = where % len(der)
+    der = der[:at] + put + der[at + dropped :]
+    with mock.patch.object(crl, "_PIECE", piece):
+        found = by_us(der)
+    assert found is None or found == by_cryptography(der)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=200))
+def test_whatever_the_octets_a_list_is_read_or_refused(data: bytes) -> None:
+    assert by_us(data) == by_cryptography(data)
+
+
+@pytest.mark.parametrize("count", [1023, 1024, 1025, 1100])
+def test_more_forms_of_extensions_than_are_remembered_are_each_judged(count: int) -> None:
+    def entry(number: int, *, critical: bool) -> bytes:
+        one = extension(OTHER, number.to_bytes(4), critical=critical)
+        return tlv(
+            0x30, tlv(0x02, number.to_bytes(number.bit_length() // 8 + 1)), tlv(0x17, b"260101000000Z"), tlv(0x30, one)
+        )
+
+    listed = [entry(number, critical=False) for number in range(1, count + 1)]
+    assert by_us(with_entries(b"".join(listed))) == set(range(1, count + 1))
+    assert by_us(with_entries(b"".join([*listed, entry(count + 1, critical=True)]))) is None
+    assert by_us(with_entries(b"".join([*listed, *listed]))) == set(range(1, count + 1))
+
+
+# PEM
+
+
+def pem(der: bytes, width: int = 64, end: str = "\n") -> bytes:
+    text = base64.b64encode(der).decode()
+    lines = end.join(text[at : at + width] for at in range(0, len(text), width))
+    return f"-----BEGIN X509 CRL-----{end}{lines}{end}-----END X509 CRL-----{end}".encode()
+
+
+@pytest.mark.parametrize("piece", [1, 2, 3, 7, 64, 1 << 20])
+@pytest.mark.parametrize(("width", "end"), [(64, "\n"), (76, "\r\n"), (61, "\n"), (10**6, "\n")])
+def test_a_list_in_pem_is_the_same_however_it_is_cut(
+    piece: int, width: int, end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundle, "_PIECE", piece)
+    for padding in range(3):
+        der = revocation_list(ROOT, *range(5, 5 + padding)).public_bytes(Encoding.DER)
+        (found,) = parse_crls(pem(der, width, end), "ca.crl")
+        assert set().union(*found.serial_numbers.shards) == set(range(5, 5 + padding))
+        assert found.is_by(ROOT.certificate)
+
+
+@pytest.mark.parametrize("piece", [1, 64, 1 << 20])
+@pytest.mark.parametrize("change", ["AA=", "====", "=AAA", "A", "é", "-", "Proc-Type: 4\n\n", "\0"])
+def test_what_is_not_base64_is_refused(change: str, piece: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bundle, "_PIECE", piece)
+    text = pem(EMPTY).decode()
+    for spoilt in (text.replace("\n", f"\n{change}", 1), text.replace("\n-----END", f"{change}\n-----END")):
+        with pytest.raises(ValueError, match="ca.crl: CRL 1: it cannot be parsed"):
+            parse_crls(spoilt.encode(), "ca.crl")
+
+
+@pytest.mark.parametrize("der", [EMPTY[:-1], EMPTY + b"\0", b"\x30\x03\x02\x01\x05"])
+def test_der_that_is_no_list_is_refused(der: bytes) -> None:
+    with pytest.raises(ValueError, match="ca.crl"):
+        parse_crls(der, "ca.crl")
