@@ -14,36 +14,42 @@ from __future__ import annotations
 
 import binascii
 import hashlib
-import hmac
 import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
 from .der import element
-from .errors import ForwardingInconsistent, HeaderAmbiguous, HeaderMalformed, quoted
+from .errors import ClientCertError, ForwardingInconsistent, HeaderAmbiguous, HeaderMalformed, quoted
 
-__all__ = ["ENCODINGS", "Encoding"]
+__all__ = ["ENCODINGS", "MAX_FORWARDED", "Encoding"]
 
-_BEGIN = b"-----BEGIN CERTIFICATE-----"
-_END = b"-----END CERTIFICATE-----"
+MAX_FORWARDED = 10
+"""The most certificates a forwarded chain may have. OpenSSL's servers stop at 10 by default (SSL_CTX_set_max_cert_list
+bounds bytes, ssl_verify_depth the length); a longer one costs a signature check each and comes from no real client."""
 
 
 def _start(value: str | bytes) -> str:
     """Quote the start of a value. A short one: it might be of a private key that somebody put there by mistake."""
-    return quoted(value, 12)
+    return quoted(value[:13], 12)
 
 
-def _base64(text: bytes | str, what: str) -> bytes:
+def _too_many(most: int) -> ClientCertError:
+    if most == 1:
+        return HeaderAmbiguous("the header holds several certificates where the proxy sends one")
+    return ForwardingInconsistent(f"the proxy forwarded more than {most} certificates, and no client has so many")
+
+
+def _base64(text: bytes | str, what: str, number: int | str = "") -> bytes:
     """Decode strict base64 (RFC 4648 section 4): the alphabet, the padding, nothing else, and not nothing."""
     try:
         der = binascii.a2b_base64(text, strict_mode=True)
     except ValueError as error:
-        raise HeaderMalformed(f"{what} is not base64 ({error}): {_start(text)}") from error
+        raise HeaderMalformed(f"{what}{number} is not base64 ({error}): {_start(text)}") from error
     if not der:
-        raise HeaderMalformed(f"{what} is empty")
+        raise HeaderMalformed(f"{what}{number} is empty")
     if len(text) != (len(der) + 2) // 3 * 4:  # Python's strict mode lets padding pass behind text that needs none
-        raise HeaderMalformed(f"{what} is base64 with more padding than it needs")
+        raise HeaderMalformed(f"{what}{number} is base64 with more padding than it needs")
     return der
 
 
@@ -54,52 +60,62 @@ def _percent_decoded(text: str) -> bytes:
     in C, four times faster than the alternatives. It forgives a bad escape, but only a good one makes the text two
     characters shorter, so the length tells; a soft line break would too, and so no line break is let in.
     """
-    escapes = text.count("%")
     if "\n" in text or "\r" in text:
         raise HeaderMalformed(
             "the value holds a line break, so it is not percent-encoded; "
             "nginx's $ssl_client_escaped_cert is meant, not $ssl_client_cert or $ssl_client_raw_cert"
         )
+    # Two '=' end a certificate; it costs too much to escape more of them than end a chain.
+    printable = text.replace("=", "=3D", 2 * MAX_FORWARDED) if "=" in text else text
     try:
-        plain = binascii.a2b_qp(text.replace("=", "=3D").replace("%", "="))
+        plain = binascii.a2b_qp(printable.replace("%", "="))
     except ValueError as error:
         raise HeaderMalformed(f"the value is not ASCII, so it is not percent-encoded: {_start(text)}") from error
-    if len(plain) != len(text) - 2 * escapes:
+    if len(plain) != len(text) - 2 * text.count("%"):
         raise HeaderMalformed(f"the value has a '%' that no two hexadecimal digits follow: {_start(text)}")
     return plain
 
 
-def _pem_blocks(pem: bytes) -> tuple[bytes, ...]:
-    """Split PEM whose lines end in LF into the DER of its certificates; nothing may stand outside the blocks."""
-    if not pem.startswith(_BEGIN + b"\n"):
+# RFC 7468 section 2: each label on a line of its own. How long the lines between them are does not matter.
+_PEM_HEAD = b"-----BEGIN CERTIFICATE-----\n"
+_PEM_TAIL = b"\n-----END CERTIFICATE-----\n"
+
+
+def _url_pem(text: str) -> bytes:
+    """Undo the percent encoding of what starts like PEM; the last line end, which not everybody writes, is there."""
+    if not text.startswith("-----BEGIN"):  # no proxy escapes '-'; asked first, because garbage should cost little
+        raise HeaderMalformed(f"the value does not start with a PEM certificate: {_start(text)}")
+    pem = _percent_decoded(text)
+    return pem if pem.endswith(b"\n") else pem + b"\n"
+
+
+def _pem_block(pem: bytes) -> bytes:
+    """Decode exactly one PEM certificate, with nothing before or behind it; a second would be no base64."""
+    if not (pem.startswith(_PEM_HEAD) and pem.endswith(_PEM_TAIL)):
         hint = "; it was encoded with '+' for a space (quote_plus?)" if pem.startswith(b"-----BEGIN+") else ""
-        raise HeaderMalformed(f"the value does not start with a PEM certificate: {_start(pem)}{hint}")
-    blocks = pem.removesuffix(b"\n").split(_END)
-    if blocks.pop() != b"":
-        raise HeaderMalformed(f"the value does not end with a PEM certificate: {_start(pem[-12:])}")
-    certificates = []
-    for number, block in enumerate(blocks):
-        start = _BEGIN + b"\n" if number == 0 else b"\n" + _BEGIN + b"\n"
-        if not (block.startswith(start) and block.endswith(b"\n")):
-            raise HeaderMalformed(f"PEM block {number + 1} does not have its labels on lines of their own")
-        certificates.append(_base64(block[len(start) :].replace(b"\n", b""), f"PEM block {number + 1}"))
-    return tuple(certificates)
-
-
-def _single(certificates: tuple[bytes, ...]) -> tuple[bytes, ...]:
-    if len(certificates) != 1:
-        raise HeaderAmbiguous(f"the header holds {len(certificates)} certificates where the proxy sends one")
-    return certificates
+        raise HeaderMalformed(f"the value is not PEM of certificates and nothing else: {_start(pem)}{hint}")
+    return _base64(pem[len(_PEM_HEAD) : -len(_PEM_TAIL)].replace(b"\n", b""), "the PEM body")
 
 
 def url_pem(text: str) -> tuple[bytes, ...]:
     """One percent-encoded PEM certificate. Source: nginx, `$ssl_client_escaped_cert`."""
-    return _single(_pem_blocks(_percent_decoded(text)))
+    pem = _url_pem(text)
+    if pem.find(_PEM_TAIL, 0, -1) >= 0:
+        raise _too_many(1)
+    return (_pem_block(pem),)
 
 
 def url_pem_chain(text: str) -> tuple[bytes, ...]:
     """Percent-encoded PEM certificates, one after the other. Source: AWS ALB, mutual TLS passthrough."""
-    return _pem_blocks(_percent_decoded(text))
+    *blocks, rest = _url_pem(text).split(_PEM_TAIL, MAX_FORWARDED)
+    if rest.startswith(_PEM_HEAD) and len(blocks) == MAX_FORWARDED:
+        raise _too_many(MAX_FORWARDED)
+    if rest:
+        raise HeaderMalformed(f"the value does not end with a PEM certificate: {_start(rest[-12:])}")
+    return tuple([_pem_block(block + _PEM_TAIL) for block in blocks])
+
+
+_FOLDED_PEM = re.compile(r"[ \t\r\n]{0,8}+-----BEGIN CERTIFICATE-----([^-]*+)-----END CERTIFICATE-----[ \t\r\n]{0,8}+")
 
 
 def folded_pem(text: str) -> tuple[bytes, ...]:
@@ -107,16 +123,12 @@ def folded_pem(text: str) -> tuple[bytes, ...]:
 
     Source: Apache mod_headers `%{SSL_CLIENT_CERT}s`; nginx `$ssl_client_cert`; Tomcat's SSLValve.
     """
-    flat = text.strip(" \t\r\n")
-    begin, end = _BEGIN.decode(), _END.decode()
-    if not (flat.startswith(begin) and flat.endswith(end) and len(flat) >= len(begin) + len(end)):
-        raise HeaderMalformed(f"the value is not one PEM certificate: {_start(flat)}")
-    body = flat[len(begin) : -len(end)]
-    if begin in body:
-        raise HeaderAmbiguous("the header holds several PEM certificates where the proxy sends one")
-    for line_end in " \t\r\n":
-        body = body.replace(line_end, "")
-    return (_base64(body, "the PEM body"),)
+    pem = _FOLDED_PEM.fullmatch(text)
+    if pem is None:
+        if text.count("-----BEGIN CERTIFICATE-----") > 1:
+            raise _too_many(1)
+        raise HeaderMalformed(f"the value is not one PEM certificate: {_start(text)}")
+    return (_base64(pem[1].encode("utf-8", "replace").translate(None, b" \t\r\n"), "the PEM body"),)
 
 
 def base64_der(text: str) -> tuple[bytes, ...]:
@@ -124,16 +136,27 @@ def base64_der(text: str) -> tuple[bytes, ...]:
     return (_base64(text, "the value"),)
 
 
+def _members(text: str) -> list[str]:
+    """Split a list at its commas, but not further than it may be long."""
+    members = text.split(",", MAX_FORWARDED)
+    if len(members) > MAX_FORWARDED:
+        raise _too_many(MAX_FORWARDED)
+    return members
+
+
 def base64_der_list(text: str) -> tuple[bytes, ...]:
     """Base64 of DER certificates joined by ",", leaf first. Source: Traefik `passTLSClientCert.pem`."""
-    return tuple(_base64(part, f"certificate {number + 1}") for number, part in enumerate(text.split(",")))
+    return tuple([_base64(member, "certificate ", number) for number, member in enumerate(_members(text), 1)])
 
 
 def base64_der_concatenation(text: str) -> tuple[bytes, ...]:
     """Base64 of DER certificates laid end to end, without the leaf. Source: HAProxy `ssl_c_chain_der,base64`."""
     data = _base64(text, "the value")
-    certificates, start = [], 0
+    certificates: list[bytes] = []
+    start = 0
     while start < len(data):
+        if len(certificates) == MAX_FORWARDED:
+            raise _too_many(MAX_FORWARDED)
         try:
             end = element(data, start).end
         except ValueError as error:
@@ -152,56 +175,66 @@ def byte_sequence(text: str) -> tuple[bytes, ...]:
 
 def byte_sequence_list(text: str) -> tuple[bytes, ...]:
     """A structured-field list of byte sequences. Source: RFC 9440 section 2.3 (`Client-Cert-Chain`)."""
-    return tuple(byte_sequence(member.strip(" \t"))[0] for member in text.split(","))
+    return tuple([byte_sequence(member.strip(" \t"))[0] for member in _members(text)])
 
 
-# x-forwarded-client-cert: elements joined by ",", pairs by ";", a value quoted when it holds one of , ; = and then with
-# '"' escaped by '\'. Every alternative starts with a character of its own, so matching is linear.
-_XFCC_PAIR = re.compile(r'([A-Za-z]+)=(?:"((?:[^"\\]|\\.)*+)"|([^",;]*+))([,;]|\Z)')
-_XFCC_ESCAPE = re.compile(r"\\(.)")
+# x-forwarded-client-cert: elements joined by ",", pairs by ";", keys in any case, and a value quoted when it holds one of
+# , ; = and then with '"' escaped by '\'. Nothing that is read here needs an escape, so none is undone. The first '"' with
+# no '\' before it ends a value, which saves a look at each character; nothing is looked at more than twice.
+_XFCC_PAIR = re.compile(
+    r'([A-Za-z]++)=("(?:[^"]*+(?<!\\)|[^"\\]*+(?:\\.[^"\\]*+){0,4096}+)"|[^",;]*+)([,;]|\Z)', re.DOTALL
+)
 # Envoy repeats these for several SANs; the others stand for one thing and may come once.
 _XFCC_REPEATABLE = frozenset({"by", "uri", "dns"})
+_XFCC_MOST_PAIRS = 100
 
 
 def _xfcc_elements(text: str) -> list[dict[str, str]]:
     elements: list[dict[str, str]] = [{}]
     position, separator = 0, ";"
-    while separator:
+    for _ in range(_XFCC_MOST_PAIRS):
         pair = _XFCC_PAIR.match(text, position)
         if pair is None:
-            raise HeaderMalformed(f"x-forwarded-client-cert breaks off its grammar at {_start(text[position:])}")
-        key = pair[1].lower()
+            raise HeaderMalformed(
+                f"x-forwarded-client-cert breaks off its grammar at {_start(text[position : position + 13])}"
+            )
+        name, value, separator = pair.groups()
+        key = name.lower()
+        if key not in _XFCC_REPEATABLE and key in elements[-1]:
+            raise HeaderAmbiguous(f"one element of x-forwarded-client-cert has {quoted(name)} twice")
+        elements[-1][key] = value.strip('"')
+        if not separator:
+            return elements
         if separator == ",":
             elements.append({})
-        if key not in _XFCC_REPEATABLE and key in elements[-1]:
-            raise HeaderAmbiguous(f"one element of x-forwarded-client-cert has {pair[1]} twice")
-        elements[-1][key] = pair[3] if pair[2] is None else _XFCC_ESCAPE.sub(r"\1", pair[2])
-        position, separator = pair.end(), pair[4]
-    return elements
+        position = pair.end()
+    raise ForwardingInconsistent(
+        f"x-forwarded-client-cert has more than {_XFCC_MOST_PAIRS} pairs: have Envoy send cert and chain alone, without "
+        "uri and dns (set_current_client_cert_details)"
+    )
 
 
 def _xfcc_certificates(element: dict[str, str]) -> tuple[bytes, ...]:
-    certificate = element.get("cert")
-    if not certificate:
+    if not element.get("cert"):
         raise HeaderMalformed(
             "x-forwarded-client-cert has no Cert: tell Envoy to send it (set_current_client_cert_details: cert: true)"
         )
-    (leaf,) = url_pem(certificate)
-    digest = element.get("hash")
-    if digest is not None and not hmac.compare_digest(
-        digest.lower().encode("utf-8", "replace"), hashlib.sha256(leaf).hexdigest().encode()
-    ):
+    if "hash" not in element:
+        raise HeaderMalformed("x-forwarded-client-cert has no Hash, which Envoy always sends: it is not from Envoy")
+    (leaf,) = url_pem(element["cert"])
+    if element["hash"].lower() != hashlib.sha256(leaf).hexdigest():
         raise ForwardingInconsistent("x-forwarded-client-cert: Hash is not the SHA-256 of Cert")
-    chain = url_pem_chain(element["chain"]) if element.get("chain") else (leaf,)
+    chain = url_pem_chain(element["chain"]) if "chain" in element else (leaf,)
     if chain[0] != leaf:
         raise ForwardingInconsistent("x-forwarded-client-cert: Chain does not start with Cert")
     return chain
 
 
 def xfcc(text: str) -> tuple[bytes, ...]:
-    """Envoy's x-forwarded-client-cert with exactly one element.
+    """Envoy's x-forwarded-client-cert with exactly one element, with exactly one Cert, its Hash, and any Chain.
 
-    Source: Envoy, HTTP header manipulation, x-forwarded-client-cert.
+    Source: Envoy, HTTP header manipulation, x-forwarded-client-cert; and its API, SetCurrentClientCertDetails: "Hash is
+    always set".
     """
     elements = _xfcc_elements(text)
     if len(elements) != 1:
@@ -217,6 +250,7 @@ def xfcc_first(text: str) -> tuple[bytes, ...]:
     """The first of several XFCC elements: the client, if *and only if* the first proxy replaced what the client sent.
 
     Not safe behind an Envoy that faces clients with APPEND_FORWARD: it keeps the client's own, forged element first.
+    Not safe either where the client need not have a certificate: then the first element is the first proxy itself.
     """
     return _xfcc_certificates(_xfcc_elements(text)[0])
 
@@ -224,8 +258,8 @@ def xfcc_first(text: str) -> tuple[bytes, ...]:
 def xfcc_last(text: str) -> tuple[bytes, ...]:
     """The last of several XFCC elements: whoever spoke to the last proxy, which is often another proxy.
 
-    Not safe where that proxy forwards URI or DNS names: Envoy neither quotes nor escapes them, so a certificate
-    with a crafted URI name ends in an element of its holder's choice, with anybody's certificate in it.
+    Not safe where any proxy on the way forwards URI or DNS names: Envoy neither quotes nor escapes them, so a
+    certificate with a crafted URI name ends in an element of its holder's choice, with anybody's certificate in it.
     """
     return _xfcc_certificates(_xfcc_elements(text)[-1])
 
