@@ -89,7 +89,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
 
 
 # Seeing a change

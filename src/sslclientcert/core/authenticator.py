@@ -29,7 +29,7 @@ from .errors import (
 )
 from .headers import HeaderReader, HeaderValues, RequestHeaders
 from .identity import ClientIdentity
-from .names import is_openssl_text_of, rfc4514
+from .names import is_openssl_text_of, plain_text, rfc4514
 from .peers import TrustedProxies
 from .presented import PresentedChain, presented_by
 from .proxies import TOKEN, Proxy, proxy_named
@@ -95,6 +95,7 @@ class ClientCertAuthenticator:
         max_header_bytes: the most that all headers of the row together may hold, in characters.
         max_depth: the most intermediates, when `trust` is a path. See `TrustStore`.
         reload_interval: in seconds, when `trust` is a path. See `TrustStore.from_file`.
+        clock_skew: in seconds, when `trust` is a path. See `TrustStore`.
         audit: called with a `Decision` for every identity and every refusal, in the request's thread; not for anonymous
             requests. What it raises is not caught.
         cache_entries: how many verified results to keep; 0 for none.
@@ -118,6 +119,7 @@ class ClientCertAuthenticator:
         max_header_bytes: int = DEFAULT_MAX_HEADER_BYTES,
         max_depth: int | None = None,
         reload_interval: float | None = None,
+        clock_skew: float | None = None,
         cache_entries: int = _CACHE_ENTRIES,
         audit: Callable[[Decision], None] | None = None,
     ) -> None:
@@ -135,7 +137,12 @@ class ClientCertAuthenticator:
         if max_header_bytes < 1 or cache_entries < 0:
             raise ValueError("max_header_bytes must be positive and cache_entries not negative")
         if isinstance(trust, TrustStore):
-            for name, option in (("crl", crl), ("max_depth", max_depth), ("reload_interval", reload_interval)):
+            for name, option in (
+                ("crl", crl),
+                ("max_depth", max_depth),
+                ("reload_interval", reload_interval),
+                ("clock_skew", clock_skew),
+            ):
                 if option is not None:
                     raise ValueError(f"{name} goes with a path; a TrustStore has its own")
             self._store = trust
@@ -145,6 +152,7 @@ class ClientCertAuthenticator:
                 crl,
                 max_depth=DEFAULT_MAX_DEPTH if max_depth is None else max_depth,
                 reload_interval=DEFAULT_RELOAD_INTERVAL if reload_interval is None else reload_interval,
+                clock_skew=0.0 if clock_skew is None else clock_skew,
             )
         if shared_secret is not None:
             _require_secret_that_can_arrive(shared_secret)
@@ -169,7 +177,8 @@ class ClientCertAuthenticator:
         Parameters:
             prefix: what the variables' names start with. `CA` is required; `CRL`, `PROXY`, `HEADER`,
                 `TRUSTED_PROXIES` (with commas), `REQUIRE_PROXY_SUCCESS`, `SHARED_SECRET` (`header: value`),
-                `MAX_HEADER_BYTES`, `MAX_DEPTH`, `RELOAD_INTERVAL` (seconds) and `CACHE_ENTRIES` are as in the class.
+                `MAX_HEADER_BYTES`, `MAX_DEPTH`, `RELOAD_INTERVAL` and `CLOCK_SKEW` (seconds), and `CACHE_ENTRIES` are
+                as in the class.
             environ: where to look; `os.environ` if not given.
 
         Raises:
@@ -200,6 +209,11 @@ class ClientCertAuthenticator:
             except ValueError as error:
                 raise ValueError(f"{shown}: {error}") from error
         return cls(values["ca"], **options)
+
+    @property
+    def trust_store(self) -> TrustStore:
+        """The trust store, such as for its `status()`."""
+        return self._store
 
     @property
     def guarded_headers(self) -> frozenset[str]:
@@ -427,11 +441,11 @@ class ClientCertAuthenticator:
                 f"a subject, and the one in {row.certificate_header} has {quoted(rfc4514(presented.leaf.subject))}: "
                 "they are of two certificates"
             )
-        for name, text, shown in (
-            (row.subject_header, subject, presented.leaf.subject),
-            (row.issuer_header, issuer, presented.leaf.issuer),
-        ):
-            if text and not is_openssl_text_of(shown, text):
+        for name, text, whose in ((row.subject_header, subject, "subject"), (row.issuer_header, issuer, "issuer")):
+            if not text or (presented.plain is not None and text == plain_text(getattr(presented.plain, whose))):
+                continue
+            shown = getattr(presented.leaf, whose)
+            if not is_openssl_text_of(shown, text):
                 raise ForwardingInconsistent(
                     f"{name} is {quoted(text)}, and the certificate in {row.certificate_header} has "
                     f"{quoted(rfc4514(shown))}: they are of two certificates. One may be forged beside the client's "
@@ -500,5 +514,6 @@ OPTIONS_FROM_TEXT: Mapping[str, Callable[[str], Any]] = {
     "max_header_bytes": int,
     "max_depth": int,
     "reload_interval": float,
+    "clock_skew": float,
     "cache_entries": int,
 }

@@ -64,7 +64,11 @@ class ClientCertError(Exception):
         return f"{self.code}: {self.detail}"
 
     def problem(self) -> dict[str, object]:
-        """Return the members of an `application/problem+json` answer (RFC 9457), without the detail."""
+        """Return the members of an `application/problem+json` answer (RFC 9457), without the detail.
+
+        There is no `type`: it would have to be a URI that stays the same for good, which the code is already. So the
+        type is `about:blank`, whose title RFC 9457 would have be the status's phrase; ours says what is wrong.
+        """
         return {"title": self.title, "status": self.status, "code": self.code}
 
 

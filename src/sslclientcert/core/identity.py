@@ -64,6 +64,7 @@ class ClientIdentity:
 
     certificate: x509.Certificate
     chain: tuple[x509.Certificate, ...]
+    _der: bytes
 
     def __init__(self) -> None:
         raise TypeError("a ClientIdentity is made by TrustStore.verify; in tests, by sslclientcert.testing")
@@ -128,10 +129,6 @@ class ClientIdentity:
     def serial_number(self) -> int:
         """The serial number. It identifies a certificate only together with its issuer."""
         return self.certificate.serial_number
-
-    @functools.cached_property
-    def _der(self) -> bytes:
-        return self.certificate.public_bytes(Encoding.DER)
 
     @functools.cached_property
     def fingerprint_sha256(self) -> str:
@@ -253,8 +250,8 @@ def _utf8_string(der: bytes) -> str | None:
         return None
 
 
-def _identity_of(chain: tuple[x509.Certificate, ...]) -> ClientIdentity:
-    """Make the identity of a chain that **the caller has verified**, from the leaf to the anchor."""
+def _identity_of(chain: tuple[x509.Certificate, ...], der: bytes) -> ClientIdentity:
+    """Make the identity of a chain that **the caller has verified**, from the leaf (`der` is its own) to the anchor."""
     identity = ClientIdentity.__new__(ClientIdentity)
-    identity.__dict__.update(certificate=chain[0], chain=chain)
+    identity.__dict__.update(certificate=chain[0], chain=chain, _der=der)
     return identity

@@ -15,7 +15,7 @@ from cryptography import x509
 
 from .der import element
 
-__all__ = ["comparable", "is_openssl_text_of", "rfc4514"]
+__all__ = ["comparable", "is_openssl_text_of", "plain_text", "rfc4514"]
 
 # OpenSSL's short names (crypto/objects/objects.txt) of the attribute types that names are made of.
 _SHORT_NAMES = {
@@ -56,6 +56,19 @@ _ATTRIBUTE = re.compile(r"([A-Za-z0-9.-]+)=((?:[^\\,+]|\\[0-9A-Fa-f]{2}|\\.)*+\\
 _ESCAPE = re.compile(rb"\\([0-9A-Fa-f]{2}|.|\Z)", re.DOTALL)
 _STRING_TAGS = {0x0C: "utf-8", 0x13: "ascii", 0x14: "latin-1", 0x16: "ascii", 0x1E: "utf-16-be", 0x1C: "utf-32-be"}
 
+# For names that need no escapes: the types that most are made of, by the DER of their identifiers.
+_DER_SHORT_NAMES = {
+    b"\x06\x03\x55\x04\x03": "CN=",
+    b"\x06\x03\x55\x04\x06": "C=",
+    b"\x06\x03\x55\x04\x07": "L=",
+    b"\x06\x03\x55\x04\x08": "ST=",
+    b"\x06\x03\x55\x04\x0a": "O=",
+    b"\x06\x03\x55\x04\x0b": "OU=",
+    b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x09\x01": "emailAddress=",
+    b"\x06\x0a\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x19": "DC=",
+}
+_PLAIN_VALUE = re.compile(rb"[A-Za-z0-9._@/:'()?*-](?:[A-Za-z0-9 ._@/:'()?*-]*[A-Za-z0-9._@/:'()?*-])?")
+
 _Rdn = frozenset[tuple[str, bytes]]
 
 
@@ -83,6 +96,27 @@ def is_openssl_text_of(name: x509.Name, text: str) -> bool:
         ]
     except ValueError:
         return False
+
+
+def plain_text(rdns: bytes) -> str | None:
+    """Return what OpenSSL prints for a name in which it has nothing to escape; None where it might have.
+
+    Parameters:
+        rdns: the DER of the RDNs, in which each has one attribute with a value in ASCII of less than 128 octets, as
+            `plain` finds them.
+    """
+    parts: list[str] = []
+    at, end = 0, len(rdns)
+    while at < end:
+        oid = at + 6 + rdns[at + 5]
+        short = _DER_SHORT_NAMES.get(rdns[at + 4 : oid])
+        at += 2 + rdns[at + 1]
+        value = rdns[oid + 2 : at]
+        if short is None or _PLAIN_VALUE.fullmatch(value) is None:
+            return None
+        parts.append(short + value.decode("ascii"))
+    parts.reverse()
+    return ",".join(parts)
 
 
 def _bytes(value: str | bytes) -> bytes:

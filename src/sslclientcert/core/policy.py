@@ -33,6 +33,7 @@ __all__ = [
     "EDDSA",
     "PROFILES",
     "describe",
+    "is_constraining",
     "is_eddsa",
     "mistaken_issuer",
     "names_another",
@@ -46,6 +47,7 @@ __all__ = [
     "require_single_link",
     "require_strong_signature",
     "require_validity",
+    "subject_key_identifier",
 ]
 
 PROFILES = ("private-pki", "web-pki")
@@ -275,6 +277,17 @@ def _subtrees(ca: x509.Certificate) -> tuple[x509.GeneralName, ...]:
     return (*(constraints.permitted_subtrees or ()), *(constraints.excluded_subtrees or ()))
 
 
+def is_constraining(ca: x509.Certificate) -> bool:
+    """Say whether a CA has name constraints."""
+    return bool(_subtrees(ca))
+
+
+def subject_key_identifier(ca: x509.Certificate) -> bytes | None:
+    """Return the subject key identifier, None if there is none."""
+    own = _extension(ca, ExtensionOID.SUBJECT_KEY_IDENTIFIER)
+    return own.digest if isinstance(own, x509.SubjectKeyIdentifier) else None
+
+
 # The path
 
 
@@ -295,10 +308,10 @@ def names_another(child: x509.Certificate | x509.CertificateRevocationList, issu
     wanted = _extension(child, ExtensionOID.AUTHORITY_KEY_IDENTIFIER)
     if not isinstance(wanted, x509.AuthorityKeyIdentifier):
         return False
-    own = _extension(issuer, ExtensionOID.SUBJECT_KEY_IDENTIFIER)
+    own = subject_key_identifier(issuer)
     names = [name.value for name in wanted.authority_cert_issuer or () if isinstance(name, x509.DirectoryName)]
     return (
-        (isinstance(own, x509.SubjectKeyIdentifier) and wanted.key_identifier not in (None, own.digest))
+        (own is not None and wanted.key_identifier not in (None, own))
         or wanted.authority_cert_serial_number not in (None, issuer.serial_number)
         or (bool(names) and names[0] != issuer.issuer)
     )

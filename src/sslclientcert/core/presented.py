@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from .decoding import ENCODINGS
 from .errors import CertificateMalformed, CertificateMissing, ForwardingInconsistent, HeaderMalformed, quoted
+from .plain import PlainLeaf, plain_leaf
 from .proxies import Proxy, proxy_named
 
 __all__ = ["MAX_FORWARDED", "PresentedChain", "decode"]
@@ -48,24 +49,11 @@ class PresentedChain:
 
     leaf: x509.Certificate
     intermediates: tuple[x509.Certificate, ...] = ()
+    der: bytes = dataclasses.field(init=False, repr=False, compare=False)  # of the leaf
+    plain: PlainLeaf | None = dataclasses.field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "intermediates", tuple(self.intermediates))
-        chain = (self.leaf, *self.intermediates)
-        if len(chain) > MAX_FORWARDED:
-            raise ForwardingInconsistent(
-                f"the proxy forwarded {len(chain)} certificates; {MAX_FORWARDED} are the most, and no client has more"
-            )
-        for position, certificate in enumerate(chain):
-            _require_parsed(certificate, position)
-        for position, (certificate, issuer) in enumerate(itertools.pairwise(chain)):
-            try:
-                certificate.verify_directly_issued_by(issuer)
-            except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm) as error:
-                raise ForwardingInconsistent(
-                    f"certificate {position + 1} of the forwarded chain is not issued by certificate {position + 2}; "
-                    "the client must send its chain in order, leaf first, and nothing that is not part of it"
-                ) from error
+        self._hold(self.leaf, self.leaf.public_bytes(Encoding.DER), tuple(self.intermediates))
 
     @classmethod
     def from_der(cls, certificates: Sequence[bytes]) -> PresentedChain:
@@ -75,15 +63,44 @@ class PresentedChain:
             CertificateMalformed: one of them is not exactly one DER certificate.
             ForwardingInconsistent: see the class.
         """
-        chain = []
-        for position, der in enumerate(certificates[: MAX_FORWARDED + 1]):
-            try:
-                chain.append(x509.load_der_x509_certificate(der))
-            except Exception as error:  # cryptography has several for what it cannot read
-                raise CertificateMalformed(f"certificate {position + 1} is not X.509: {quoted(error)}") from error
+        chain: list[x509.Certificate] = []
+        try:
+            for der in certificates[: MAX_FORWARDED + 1]:
+                chain.append(x509.load_der_x509_certificate(der))  # noqa: PERF401  # how many there are, says which failed
+        except Exception as error:  # cryptography has several for what it cannot read
+            raise CertificateMalformed(f"certificate {len(chain) + 1} is not X.509: {quoted(error)}") from error
         if not chain:
             raise CertificateMissing("the header holds no certificate")
-        return cls(chain[0], tuple(chain[1:]))
+        presented = cls.__new__(cls)
+        presented._hold(chain[0], certificates[0], tuple(chain[1:]))
+        return presented
+
+    def _hold(self, leaf: x509.Certificate, der: bytes, intermediates: tuple[x509.Certificate, ...]) -> None:
+        plain = plain_leaf(der)
+        if plain is None:
+            _require_parsed(leaf, 0)
+        _require_whole_signature(leaf, der, 0)
+        if intermediates:
+            _require_links((leaf, *intermediates))
+        self.__dict__.update(leaf=leaf, intermediates=intermediates, der=der, plain=plain)
+
+
+def _require_links(chain: tuple[x509.Certificate, ...]) -> None:
+    if len(chain) > MAX_FORWARDED:
+        raise ForwardingInconsistent(
+            f"the proxy forwarded {len(chain)} certificates; {MAX_FORWARDED} are the most, and no client has more"
+        )
+    for position, certificate in enumerate(chain[1:], 1):
+        _require_parsed(certificate, position)
+        _require_whole_signature(certificate, certificate.public_bytes(Encoding.DER), position)
+    for position, (certificate, issuer) in enumerate(itertools.pairwise(chain), 1):
+        try:
+            certificate.verify_directly_issued_by(issuer)
+        except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm) as error:
+            raise ForwardingInconsistent(
+                f"certificate {position} of the forwarded chain is not issued by certificate {position + 1}; "
+                "the client must send its chain in order, leaf first, and nothing that is not part of it"
+            ) from error
 
 
 def _require_parsed(certificate: x509.Certificate, position: int) -> None:
@@ -91,14 +108,19 @@ def _require_parsed(certificate: x509.Certificate, position: int) -> None:
     try:
         for part in ("subject", "issuer", "extensions", "serial_number", "not_valid_before_utc", "not_valid_after_utc"):
             getattr(certificate, part)
-        # Nobody signed the number of unused bits with which the signature's BIT STRING starts; were it not zero, one
-        # certificate would have two fingerprints (X.690 section 8.6.2; a signature is whole octets).
-        if certificate.public_bytes(Encoding.DER)[-len(certificate.signature) - 1] != 0:
-            raise ValueError("the signature has unused bits")
     except Exception as error:  # cryptography has several for what it cannot read
-        raise CertificateMalformed(
-            f"certificate {position + 1} has a field that does not parse: {quoted(error)}"
-        ) from error
+        raise _malformed(position, error) from error
+
+
+def _require_whole_signature(certificate: x509.Certificate, der: bytes, position: int) -> None:
+    # Nobody signed the number of unused bits with which the signature's BIT STRING starts; were it not zero, one
+    # certificate would have two fingerprints (X.690 section 8.6.2; a signature is whole octets).
+    if der[-len(certificate.signature) - 1] != 0:
+        raise _malformed(position, "the signature has unused bits")
+
+
+def _malformed(position: int, what: object) -> CertificateMalformed:
+    return CertificateMalformed(f"certificate {position + 1} has a field that does not parse: {quoted(what)}")
 
 
 def decode(value: str | bytes, proxy: str | Proxy = "nginx-ingress") -> PresentedChain:

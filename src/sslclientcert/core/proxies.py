@@ -136,7 +136,7 @@ metadata:
         certificate_encoding="url-pem",
         verdict_header="x-ssl-client-verify",
         configuration="""\
-ssl_client_certificate ca.crt;
+ssl_client_certificate /etc/client-ca/ca.crt;
 ssl_verify_client on;
 proxy_set_header X-SSL-Client-Cert $ssl_client_escaped_cert;
 proxy_set_header X-SSL-Client-Verify $ssl_client_verify;
@@ -204,7 +204,7 @@ RequestHeader set X-SSL-VERIFY "%{SSL_CLIENT_VERIFY}s"
         certificate_header="client-cert",
         certificate_encoding="byte-sequence",
         configuration="""\
-reverse_proxy app:8000 {
+reverse_proxy 127.0.0.1:8000 {
     header_up Client-Cert ":{http.request.tls.client.certificate_der_base64}:"
 }
 """,

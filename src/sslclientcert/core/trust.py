@@ -23,23 +23,34 @@ from cryptography.x509.verification import PolicyBuilder, Store, VerificationErr
 
 from .bundle import Signed, anchors_of, by_comparable_name, parse_certificates, parse_crls, require_parsed, signed
 from .diagnosis import why_untrusted
-from .errors import CertificateUntrusted, ClientCertError
+from .errors import (
+    CertificateExpired,
+    CertificateNotYetValid,
+    CertificateUntrusted,
+    ClientCertError,
+    TrustStoreUnavailable,
+)
 from .identity import ClientIdentity, _identity_of
 from .locks import ForkSafeLock
 from .names import comparable
+from .plain import PlainLeaf
 from .policy import (
     PROFILES,
+    is_constraining,
     mistaken_issuer,
     needs_single_link,
     path_builder,
     require_ca,
     require_client_leaf,
     require_constrained_names,
+    require_room,
     require_single_link,
     require_validity,
+    subject_key_identifier,
 )
 from .presented import PresentedChain
-from .revocation import RevocationLists
+from .revocation import AnyList, RevocationLists, shifted
+from .status import DEFAULT_WITHIN, TrustStatus, endings, ends_soon, strange_lists
 
 __all__ = ["DEFAULT_MAX_DEPTH", "DEFAULT_RELOAD_INTERVAL", "TrustStore"]
 
@@ -53,6 +64,9 @@ DEFAULT_MAX_DEPTH = 3
 DEFAULT_RELOAD_INTERVAL = 5.0
 """The longest time, in seconds, for which a change of the files may go unseen."""
 
+MAX_CLOCK_SKEW = 600.0
+"""The most, in seconds: a clock that is wrong by more than ten minutes is to be set, not allowed for."""
+
 _UTC = dt.UTC
 
 
@@ -60,6 +74,24 @@ class _Options(NamedTuple):
     profile: str
     max_depth: int
     revocation: str | None
+    clock_skew: float = 0.0
+
+
+class _Issuer(NamedTuple):
+    """A CA whose path up to an anchor was judged when the bundle was loaded, and does not concern the leaves below it.
+
+    Attributes:
+        path: the CA, and those above it, up to the anchor.
+        since, until: when all of them are valid.
+        key_identifier: the CA's subject key identifier.
+        is_constraining: whether the CA, then an anchor, has name constraints.
+    """
+
+    path: tuple[x509.Certificate, ...]
+    since: dt.datetime
+    until: dt.datetime
+    key_identifier: bytes | None
+    is_constraining: bool
 
 
 class _Verified(NamedTuple):
@@ -73,7 +105,7 @@ class _Trust:
     def __init__(
         self,
         certificates: Iterable[x509.Certificate],
-        crls: Iterable[x509.CertificateRevocationList],
+        crls: Iterable[AnyList],
         options: _Options,
         source: str,
         crl_source: str,
@@ -85,10 +117,18 @@ class _Trust:
             raise ValueError(f"profile must be one of {', '.join(PROFILES)}, not {options.profile!r}")
         if not 0 <= options.max_depth <= 10:
             raise ValueError(f"max_depth must be from 0 to 10, not {options.max_depth}")
+        if not 0 <= options.clock_skew <= MAX_CLOCK_SKEW:
+            raise ValueError(
+                f"clock_skew is in seconds, from 0 to {MAX_CLOCK_SKEW:.0f}, not {options.clock_skew}; a clock that is "
+                "wrong by more has to be set"
+            )
         for certificate in bundle:
             require_parsed(certificate, source)
         lists = tuple(crls)
         self.source = source
+        self.since = dt.datetime.now(_UTC)
+        self.bundle = bundle
+        self._clock_skew = dt.timedelta(seconds=options.clock_skew)
         self._profile = options.profile
         self.private_pki = options.profile == "private-pki"
         self.max_depth = options.max_depth
@@ -100,7 +140,16 @@ class _Trust:
         self._suited = [ca for ca in self.intermediates if self._suits(ca)]
         self._roots = [ca for ca in bundle if ca in self.anchors and self._suits(ca)]
         self._builder = self._build(self._roots) if self._roots else None
-        self._revocation = RevocationLists(lists, options.revocation or ("require" if lists else "off"), crl_source)
+        self._issuers = self._judged_issuers() if self.private_pki else {}
+        self._direct = (
+            path_builder(self._profile, Store([one.path[0] for one in self._issuers.values()]), 0)
+            if (self._issuers)
+            else None
+        )
+        self._is_searched = len(self._issuers) < len(self._roots) + len(self._suited)
+        mode = options.revocation or ("require" if lists else "off")
+        self._revocation = RevocationLists(lists, mode, crl_source, self._clock_skew)
+        self.lists = self._revocation.lists
 
     def _suits(self, ca: x509.Certificate) -> bool:
         """Say whether a certificate may be a CA by the profile; web-pki leaves that to the path builder."""
@@ -113,15 +162,94 @@ class _Trust:
 
     def verify(self, presented: PresentedChain, at: dt.datetime) -> _Verified:
         """Verify, and say until when the answer holds. The one place where an identity is made."""
+        chain, moment = self._chain_about(presented, at)
+        listed_until = self._revocation.require_unrevoked(chain, at)
+        until = min([certificate.not_valid_after_utc for certificate in chain])
+        if moment is not at:
+            until = shifted(until, at - moment)
+        return _Verified(_identity_of(chain, presented.der), min(until, listed_until or until))
+
+    def _chain_about(
+        self, presented: PresentedChain, at: dt.datetime
+    ) -> tuple[tuple[x509.Certificate, ...], dt.datetime]:
+        """Return a chain that holds at `at`, or else at one end of the allowance for the clock, and when it does."""
+        try:
+            return self._chain(presented, at), at
+        except (CertificateExpired, CertificateNotYetValid, TrustStoreUnavailable):
+            for by in (-self._clock_skew, self._clock_skew) if self._clock_skew else ():
+                moment = shifted(at, by)
+                try:
+                    return self._chain(presented, moment), moment
+                except ClientCertError:
+                    continue
+            raise
+
+    def _chain(self, presented: PresentedChain, at: dt.datetime) -> tuple[x509.Certificate, ...]:
+        """Return a chain that keeps every rule at a time, revocation apart."""
+        if presented.plain is not None and self._direct is not None:
+            direct = self._direct_chain(presented, presented.plain, self._direct, at)
+            if direct is not None:
+                return direct
         require_validity(presented.leaf, at)
         if self.private_pki:
             require_client_leaf(presented.leaf)
         chain = self._path(presented, at)
         if self.private_pki:
             require_constrained_names(chain)
-        listed_until = self._revocation.require_unrevoked(chain, at)
-        until = min(certificate.not_valid_after_utc for certificate in chain)
-        return _Verified(_identity_of(chain), min(until, listed_until or until))
+        return chain
+
+    def _direct_chain(
+        self, presented: PresentedChain, plain: PlainLeaf, builder: PolicyBuilder, at: dt.datetime
+    ) -> tuple[x509.Certificate, ...] | None:
+        """Return the chain of a plain leaf that a judged issuer has issued: one link to verify. None: search for it."""
+        leaf = presented.leaf
+        try:
+            found = builder.time(at).build_client_verifier().verify(leaf, []).chain
+        except (VerificationError, ValueError) as error:
+            if presented.intermediates or self._is_searched or leaf in self.anchors:
+                return None
+            require_validity(leaf, at)
+            raise self._why(presented, at, str(error)) from error
+        issuer = self._issuers.get(id(found[-1]))
+        if (
+            len(found) != 2
+            or issuer is None
+            or not issuer.since <= at <= issuer.until
+            or (plain.key_identifier and issuer.key_identifier and plain.key_identifier != issuer.key_identifier)
+        ):
+            return None
+        chain = (leaf, *issuer.path)
+        if issuer.is_constraining:
+            require_constrained_names(chain)
+        return chain
+
+    def _judged_issuers(self) -> dict[int, _Issuer]:
+        """Return the CAs that need no search, by the identity of the object, which the path builder hands back."""
+        paths = [(root,) for root in self._roots]
+        for ca in self._suited if self._builder else ():
+            try:
+                path = self._search(ca, self._suited, self._builder, self.since)
+                for below, one in enumerate(path):
+                    require_room(one, self.since, below)
+            except (VerificationError, ValueError, ClientCertError):
+                continue
+            if len(path) - 1 <= self.max_depth and not any(map(is_constraining, path)):
+                paths.append(path)
+        return {
+            id(path[0]): _Issuer(
+                path,
+                max(one.not_valid_before_utc for one in path),
+                min(one.not_valid_after_utc for one in path),
+                subject_key_identifier(path[0]),
+                is_constraining(path[0]),
+            )
+            for path in paths
+        }
+
+    def warnings(self, at: dt.datetime, within: dt.timedelta) -> Iterator[str]:
+        """Yield what has ended or ends soon, and lists that cover nothing."""
+        yield from ends_soon(endings(self.bundle, self.lists), at, within)
+        yield from strange_lists(self.bundle, self.lists)
 
     def _path(self, presented: PresentedChain, at: dt.datetime) -> tuple[x509.Certificate, ...]:
         """Return a valid path from the leaf to an anchor."""
@@ -219,6 +347,8 @@ class TrustStore:
         max_depth: the most intermediates between leaf and anchor, as nginx's `ssl_verify_depth` counts.
         revocation: `"require"` (a certificate without a current CRL is refused), `"if-available"`, or `"off"`; by
             default `"require"` if there are CRLs, else `"off"`.
+        clock_skew: by how many seconds this host's clock may differ from the CA's, from 0 to 600: a certificate or CRL
+            that begins or ended by less than that is taken as current. What is revoked stays revoked.
 
     Raises:
         ValueError: no certificate, no anchor, a CRL of a kind that is not processed, or an option out of its range.
@@ -230,12 +360,13 @@ class TrustStore:
         self,
         certificates: Iterable[x509.Certificate],
         *,
-        crls: Iterable[x509.CertificateRevocationList] = (),
+        crls: Iterable[AnyList] = (),
         profile: str = "private-pki",
         max_depth: int = DEFAULT_MAX_DEPTH,
         revocation: str | None = None,
+        clock_skew: float = 0.0,
     ) -> None:
-        self._options = _Options(profile, max_depth, revocation)
+        self._options = _Options(profile, max_depth, revocation, clock_skew)
         self._files: _Files | None = None
         self._trust = _Trust(certificates, crls, self._options, "the trust store", "the trust store")
 
@@ -248,13 +379,14 @@ class TrustStore:
         profile: str = "private-pki",
         max_depth: int = DEFAULT_MAX_DEPTH,
         revocation: str | None = None,
+        clock_skew: float = 0.0,
     ) -> TrustStore:
         """Make a store from the content of a CA bundle, and of a CRL file.
 
         Parameters:
             data: certificates, PEM (one or several, text around them is ignored) or DER.
             crl: CRLs, PEM (one or several) or DER.
-            profile, max_depth, revocation: see the class.
+            profile, max_depth, revocation, clock_skew: see the class.
 
         Raises:
             ValueError: see the class; or the content is not what it should be (the message says what was found).
@@ -265,6 +397,7 @@ class TrustStore:
             profile=profile,
             max_depth=max_depth,
             revocation=revocation,
+            clock_skew=clock_skew,
         )
 
     @classmethod
@@ -276,6 +409,7 @@ class TrustStore:
         profile: str = "private-pki",
         max_depth: int = DEFAULT_MAX_DEPTH,
         revocation: str | None = None,
+        clock_skew: float = 0.0,
         reload_interval: float = DEFAULT_RELOAD_INTERVAL,
     ) -> TrustStore:
         """Make a store from files, which it re-reads when they change (as Kubernetes does with a mounted secret).
@@ -283,7 +417,7 @@ class TrustStore:
         Parameters:
             ca: path of the CA bundle, such as the `ca.crt` that the proxy uses; PEM or DER.
             crl: path of the CRLs, PEM or DER.
-            profile, max_depth, revocation: see the class.
+            profile, max_depth, revocation, clock_skew: see the class.
             reload_interval: the longest time, in seconds, for which a change of the files may go unseen. There is no
                 thread; a verification looks at the files' `stat` when that time has passed.
 
@@ -294,7 +428,7 @@ class TrustStore:
         if not reload_interval >= 0:
             raise ValueError(f"reload_interval is in seconds and not negative, not {reload_interval}")
         store = cls.__new__(cls)
-        store._options = _Options(profile, max_depth, revocation)
+        store._options = _Options(profile, max_depth, revocation, clock_skew)
         store._files = _Files(os.fspath(ca), None if crl is None else os.fspath(crl), reload_interval)
         store._trust = store._files.load(store._options)
         return store
@@ -330,7 +464,39 @@ class TrustStore:
         """
         if self._files is not None:
             with self._files.lock:
-                self._trust = self._files.load(self._options)
+                try:
+                    self._trust = self._files.load(self._options)
+                except Exception as error:
+                    self._files._failed_with(error)
+                    raise
+
+    def status(self, *, within: dt.timedelta = DEFAULT_WITHIN) -> TrustStatus:
+        """Say what is trusted at the moment, since when, and what needs attention; for a health check or metrics.
+
+        It looks at the files if a look is due, as a verification does, and never waits for another thread. Not checked:
+        that any client's certificate would be accepted.
+
+        Parameters:
+            within: how long before its end a certificate is worth a warning; a CRL is in the last quarter of its time.
+        """
+        trust, now = self._current(), dt.datetime.now(_UTC)
+        error, error_since = (None, None) if self._files is None else self._files.failure
+        return TrustStatus(
+            since=trust.since,
+            files=() if self._files is None else self._files.paths,
+            anchors=len(trust.anchors),
+            intermediates=len(trust.intermediates),
+            crls=len(trust.lists),
+            revoked=sum(len(one.serial_numbers) for one in trust.lists),
+            next_expiry=min(
+                (one for one in endings(trust.bundle, trust.lists) if one.at >= now),
+                key=lambda one: one.at,
+                default=None,
+            ),
+            error=error,
+            error_since=error_since,
+            warnings=tuple(trust.warnings(now, within)),
+        )
 
     def _current(self) -> _Trust:
         """Return the snapshot to use now, after a look at the files if one is due."""
@@ -365,7 +531,11 @@ class _Files:
         self.lock = ForkSafeLock()
         self._seen: tuple[_Stat, ...] | None = None
         self._failed: tuple[_Stat, ...] | None = None
-        self._complaint = ""
+        self.failure: tuple[str | None, dt.datetime | None] = (None, None)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return (self.ca,) if self.crl is None else (self.ca, self.crl)
 
     def look(self, options: _Options) -> _Trust | None:
         """Return new trust if the files changed and load; None if they did not, or do not. Called under the lock."""
@@ -377,33 +547,40 @@ class _Files:
             self._failed = stats  # until it has loaded
             trust = self.load(options)
         except Exception as error:  # noqa: BLE001  # on a request's path nothing but trust comes out of here
-            if str(error) != self._complaint:
-                self._complaint = str(error)
+            if self._failed_with(error):
                 _log.error(
                     "the trust store stays as it was, its changed files do not load: %s",
                     error,
                     extra={"code": "trust_store_unavailable"},
                 )
             return None
-        self._complaint = ""
         _log.info("the trust store was reloaded from %s", trust.source)
         return trust
+
+    def _failed_with(self, error: Exception) -> bool:
+        """Keep what went wrong for the status, and say whether it is news."""
+        said, since = self.failure
+        news = str(error) != said
+        if news:
+            self.failure = (str(error), since or dt.datetime.now(_UTC))
+        return news
 
     def load(self, options: _Options) -> _Trust:
         """Read bundle and CRLs as one consistent pair: no file changed between the first and the last look."""
         self.next_look = time.monotonic() + self.interval
         for _ in range(3):
             stats = self._stats()
-            bundle = _read(self.ca)
-            lists = None if self.crl is None else _read(self.crl)
+            contents = [_read(path) for path in self.paths]
             if stats == self._stats():
                 break
         else:
             raise OSError(f"{self.ca} keeps changing while it is read")
-        certificates = parse_certificates(bundle, self.ca)
-        crls = () if self.crl is None or lists is None else parse_crls(lists, self.crl)
-        trust = _Trust(certificates, crls, options, self.ca, self.crl or self.ca)
-        self._seen, self._failed = stats, None
+        # Out of the list, so that a long CRL's text is not kept while its numbers are read.
+        crls = () if self.crl is None else parse_crls(contents.pop(), self.crl)
+        trust = _Trust(parse_certificates(contents.pop(), self.ca), crls, options, self.ca, self.crl or self.ca)
+        self._seen, self._failed, self.failure = stats, None, (None, None)
+        for warning in trust.warnings(trust.since, DEFAULT_WITHIN):
+            _log.warning("the trust store of %s: %s", trust.source, warning, extra={"code": "trust_store_warning"})
         return trust
 
     def _stats(self) -> tuple[_Stat, ...]:

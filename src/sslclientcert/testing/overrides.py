@@ -7,6 +7,8 @@ import functools
 from collections.abc import Iterator
 from typing import Unpack
 
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from ..core.authenticator import ClientCertAuthenticator
 from ..core.identity import ClientIdentity, _identity_of
 from .ca import CertificateOptions, ClientCA
@@ -44,7 +46,8 @@ def forged_identity(name: str = "client", **options: Unpack[CertificateOptions])
         options: what `ClientCA.issue` takes.
     """
     ca = _forger()
-    return _identity_of((*ca.issue(name, **options).chain, ca.certificate))
+    issued = ca.issue(name, **options)
+    return _identity_of((*issued.chain, ca.certificate), issued.certificate.public_bytes(Encoding.DER))
 
 
 @functools.cache

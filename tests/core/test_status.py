@@ -1,0 +1,205 @@
+"""What a store says of itself: what it trusts, since when, what ends soon, and what went wrong."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import logging
+from pathlib import Path
+from typing import TypedDict
+
+import pytest
+
+from sslclientcert import ClientCertAuthenticator, ClientCertError, PresentedChain, TrustStore
+
+from .pki import DAY, NOW, Party, authority, client, pem_of, pem_of_crls, revocation_list
+
+ROOT = authority("Root", end=NOW + 400 * DAY)
+LOWER = authority("Lower", ROOT, end=NOW + 100 * DAY)
+STRANGER = authority("Stranger", end=NOW + 400 * DAY)
+MINUTE = dt.timedelta(minutes=1)
+
+
+class Period(TypedDict):
+    start: dt.datetime
+    end: dt.datetime
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    bundle, crl = tmp_path / "ca.crt", tmp_path / "ca.crl"
+    bundle.write_text(pem_of(ROOT, LOWER), encoding="ascii")
+    crl.write_text(pem_of_crls(revocation_list(ROOT, 5, 6), revocation_list(LOWER, 7)), encoding="ascii")
+    return bundle, crl
+
+
+def test_it_says_what_is_trusted_since_when_and_from_which_files(files: tuple[Path, Path]) -> None:
+    before = dt.datetime.now(dt.UTC)
+    status = TrustStore.from_file(*files).status()
+    assert before <= status.since <= dt.datetime.now(dt.UTC)
+    assert status.files == tuple(map(str, files))
+    assert (status.anchors, status.intermediates, status.crls, status.revoked) == (1, 1, 2, 3)
+    assert status.next_expiry is not None
+    assert "CRL" in status.next_expiry.what
+    assert status.next_expiry.at == NOW + 7 * DAY
+    assert (status.error, status.error_since, status.warnings) == (None, None, ())
+
+
+def test_it_is_ready_for_json_and_within_reach_of_an_authenticator(files: tuple[Path, Path]) -> None:
+    store = TrustStore.from_file(*files)
+    assert ClientCertAuthenticator(store).trust_store is store
+    said = json.loads(json.dumps(store.status().as_dict()))
+    assert (said["revoked"], said["error"], said["warnings"]) == (3, None, [])
+    assert said["next_expiry"]["at"] == (NOW + 7 * DAY).isoformat()
+
+
+def test_what_ends_within_the_time_asked_for_is_a_warning() -> None:
+    store = TrustStore([ROOT.certificate, LOWER.certificate])
+    assert store.status(within=99 * DAY).warnings == ()
+    (warning,) = store.status(within=101 * DAY).warnings
+    assert "CN=Lower" in warning
+    assert (NOW + 100 * DAY).isoformat() in warning
+    assert len(store.status(within=500 * DAY).warnings) == 2
+
+
+def test_what_has_ended_is_a_warning_and_is_not_what_ends_next() -> None:
+    old = authority("Old", end=NOW - DAY)
+    status = TrustStore([old.certificate]).status()
+    assert "ended at" in status.warnings[0]
+    assert status.next_expiry is None
+    assert status.as_dict()["next_expiry"] is None
+
+
+def test_a_list_is_a_warning_in_the_last_quarter_of_its_time_and_not_once_it_is_replaced() -> None:
+    period: Period = {"start": NOW - 9 * DAY, "end": NOW + DAY}
+    late = revocation_list(ROOT, **period)
+    assert "CRL of 'CN=Root'" in TrustStore([ROOT.certificate], crls=[late]).status().warnings[0]
+    replaced = TrustStore([ROOT.certificate], crls=[late, revocation_list(ROOT)])
+    assert replaced.status().warnings == ()
+
+
+def test_a_list_of_a_ca_that_is_not_in_the_bundle_is_a_warning() -> None:
+    store = TrustStore([ROOT.certificate], crls=[revocation_list(ROOT), revocation_list(STRANGER)])
+    (warning,) = store.status().warnings
+    assert "CN=Stranger" in warning
+    assert "not in the bundle" in warning
+
+
+def test_warnings_are_logged_once_for_each_load(files: tuple[Path, Path], caplog: pytest.LogCaptureFixture) -> None:
+    files[1].write_text(pem_of_crls(revocation_list(STRANGER)), encoding="ascii")
+    store = TrustStore.from_file(*files, reload_interval=0)
+    store.status()
+    store.status()
+    assert [each.levelno for each in caplog.records] == [logging.WARNING]
+    assert "CN=Stranger" in caplog.text
+
+
+def test_a_failed_reload_is_seen_until_the_next_one_that_succeeds(files: tuple[Path, Path]) -> None:
+    store = TrustStore.from_file(*files, reload_interval=0)
+    first = store.status()
+    files[0].write_text("garbage", encoding="ascii")
+    failed = store.status()
+    assert (failed.since, failed.anchors) == (first.since, 1)
+    assert failed.error is not None
+    assert "holds no certificate" in failed.error
+    assert failed.error_since is not None
+    assert store.status() == failed
+    assert failed.as_dict()["error_since"] == failed.error_since.isoformat()
+    files[0].write_text(ROOT.pem, encoding="ascii")
+    mended = store.status()
+    assert (mended.error, mended.error_since, mended.intermediates) == (None, None, 0)
+    assert mended.since > first.since
+
+
+def test_a_reload_on_demand_that_fails_is_seen_too(files: tuple[Path, Path]) -> None:
+    store = TrustStore.from_file(*files)
+    files[0].write_text("garbage", encoding="ascii")
+    with pytest.raises(ValueError, match="holds no certificate"):
+        store.reload()
+    assert store.status().error is not None
+
+
+# The allowance for the clock
+
+
+def judge(store: TrustStore, leaf: Party, at: dt.datetime) -> str:
+    try:
+        store.verify(PresentedChain(leaf.certificate), at=at)
+    except ClientCertError as error:
+        return error.code
+    return ""
+
+
+@pytest.mark.parametrize("seconds", [-1, 601, float("nan")])
+def test_an_allowance_out_of_its_range_is_a_configuration_error(seconds: float) -> None:
+    with pytest.raises(ValueError, match="clock_skew"):
+        TrustStore([ROOT.certificate], clock_skew=seconds)
+
+
+@pytest.mark.parametrize("which", ["leaf", "root"])
+def test_what_begins_or_ended_by_less_than_the_allowance_is_taken_as_current(which: str) -> None:
+    period: Period = {"start": NOW - DAY, "end": NOW + DAY}
+    root = authority("R", **period) if which == "root" else ROOT
+    leaf = client("a", root, **period) if which == "leaf" else client("a", root, start=NOW - 9 * DAY, end=NOW + 9 * DAY)
+    strict, lenient = (TrustStore([root.certificate], clock_skew=seconds) for seconds in (0, 60))
+    for at in (NOW - DAY - MINUTE, NOW + DAY + MINUTE):
+        assert judge(strict, leaf, at) != ""
+        assert judge(lenient, leaf, at) == ""
+    for at in (NOW - DAY - 2 * MINUTE, NOW + DAY + 2 * MINUTE):
+        assert judge(lenient, leaf, at) == judge(strict, leaf, at) != ""
+
+
+def test_an_answer_by_the_allowance_ends_with_it() -> None:
+    leaf = client("a", ROOT, end=NOW + DAY)
+    trust = TrustStore([ROOT.certificate], clock_skew=60)._current()
+    presented = PresentedChain(leaf.certificate)
+    assert trust.verify(presented, NOW + DAY + MINUTE / 2).until == NOW + DAY + MINUTE
+    assert trust.verify(presented, NOW).until == NOW + DAY
+
+
+def test_a_list_is_current_for_the_allowance_before_and_after() -> None:
+    leaf = client("a", ROOT)
+    lists = [revocation_list(ROOT, start=NOW - DAY, end=NOW + DAY)]
+    store = TrustStore([ROOT.certificate], crls=lists, clock_skew=60)
+    strict = TrustStore([ROOT.certificate], crls=lists)
+    late = NOW + DAY + MINUTE
+    assert (judge(strict, leaf, late), judge(store, leaf, late)) == ("revocation_unknown", "")
+    assert judge(store, leaf, late + MINUTE) == "revocation_unknown"
+    assert store._current().verify(PresentedChain(leaf.certificate), late - MINUTE / 2).until == late
+
+
+@pytest.mark.parametrize("mode", ["require", "if-available"])
+def test_the_allowance_never_makes_a_revoked_certificate_good(mode: str) -> None:
+    leaf = client("a", ROOT)
+    serial = leaf.certificate.serial_number
+    soon: Period = {"start": NOW + MINUTE / 2, "end": NOW + 9 * DAY}
+    for old, new in (((), (serial,)), ((serial,), ()), ((serial,), (serial,))):
+        lists = [revocation_list(ROOT, *old), revocation_list(ROOT, *new, **soon)]
+        store = TrustStore([ROOT.certificate], crls=lists, clock_skew=60, revocation=mode)
+        assert judge(store, leaf, NOW) == "certificate_revoked"
+    stale = revocation_list(ROOT, serial, start=NOW - 9 * DAY, end=NOW - MINUTE / 2)
+    store = TrustStore([ROOT.certificate], crls=[stale, revocation_list(ROOT, **soon)], clock_skew=60, revocation=mode)
+    assert judge(store, leaf, NOW) == "certificate_revoked"
+
+
+def test_the_ends_of_time_are_judged_with_an_allowance_too() -> None:
+    last = dt.datetime(9999, 12, 31, 23, 59, 59, tzinfo=dt.UTC)
+    root = authority("Endless", end=last)
+    leaf = client("a", root, end=last)
+    store = TrustStore([root.certificate], crls=[revocation_list(root, end=last)], clock_skew=60)
+    assert judge(store, leaf, NOW) == judge(store, leaf, dt.datetime.max.replace(tzinfo=dt.UTC)) == ""
+    assert judge(store, leaf, dt.datetime.min.replace(tzinfo=dt.UTC)) == "certificate_not_yet_valid"
+
+
+def test_the_allowance_is_an_option_of_every_way_to_make_a_store(files: tuple[Path, Path]) -> None:
+    late = client("a", LOWER, end=NOW - MINUTE / 2)
+    environ = {"SSLCLIENTCERT_CA": str(files[0]), "SSLCLIENTCERT_CLOCK_SKEW": "600"}
+    for store in (
+        TrustStore.from_file(files[0], clock_skew=600),
+        TrustStore.from_pem(files[0].read_text(), clock_skew=600),
+        ClientCertAuthenticator(files[0], clock_skew=600).trust_store,
+        ClientCertAuthenticator.from_env(environ=environ).trust_store,
+    ):
+        assert judge(store, late, NOW) == ""
+    with pytest.raises(ValueError, match="clock_skew goes with a path"):
+        ClientCertAuthenticator(TrustStore([ROOT.certificate]), clock_skew=1)
