@@ -1,17 +1,18 @@
 """The contract of an adapter: one table of requests, and what each must come to, whatever the framework.
 
-To hold another adapter to it, subclass `AdapterContract` in a file `test_<adapter>.py` of this folder and override one
-fixture, `visit`: a function that sends one request through the adapter under test and tells what became of it.
+To hold another adapter to it, write the application under test behind it into `wsgi_applications.py` or
+`asgi_applications.py`; `test_servers.py` sends it the table by real servers. For the framework's own test client,
+subclass `AdapterContract` in a file `test_<adapter>.py` and override one fixture, `visit`: a function that sends one
+request through the adapter under test and tells what became of it.
 
-    from .contract import AdapterContract, Outcome, Request, Visit
-
-    class TestFlask(AdapterContract):
+    class TestContract(AdapterContract):
         @pytest.fixture
         def visit(self) -> Visit:
             def visit(request: Request) -> Outcome:
-                app = Flask(...)                      # with request.authenticator and request.required
-                reply = app.test_client().get("/", headers=list(request.headers), environ_base={"REMOTE_ADDR": ...})
-                return Outcome(...)
+                seen = Seen()
+                with wsgi_applications.flask(request, seen.note) as app:
+                    reply = app.test_client().get("/", headers=joined(request.headers), environ_base=...)
+                return seen.outcome(reply.status_code, reply.data)
 
             return visit
 
@@ -21,8 +22,8 @@ What `visit` has to do:
   identity it was given, and which headers it can read, and answers with 200;
 - send `request.headers` from `request.peer`. A header that comes twice stands there twice: give it to the framework as
   a server of its kind would (`joined` does it as WSGI servers do);
-- return an `Outcome`. `code` is the error's code as the client reads it in the answer, and `body` is the answer as the
-  client reads it, so that it can be searched for what must not be there.
+- return an `Outcome`, whose `body` is the answer as the client reads it, so that it can be searched for what must not
+  be there.
 
 An adapter that cannot do a thing says so by a class attribute, with the reason in a comment: `strips = False` where
 the framework gives the application headers that the adapter cannot remove; `statuses = {403: 401}` where the
@@ -34,31 +35,62 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from typing import ClassVar, NamedTuple, TypeAlias
+from functools import cached_property
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import pytest
 
-from sslclientcert import ClientCertAuthenticator, ClientIdentity
+from sslclientcert import ClientCertAuthenticator, ClientIdentity, TrustStore, rules
+from sslclientcert.core.authenticator import DEFAULT_MAX_HEADER_BYTES
 from sslclientcert.testing import ClientCA, encode
 
-__all__ = ["AdapterContract", "Outcome", "Request", "Visit", "code_in", "joined"]
+__all__ = ["Adapter", "AdapterContract", "Note", "Outcome", "Request", "Seen", "Visit", "code_in", "joined"]
 
 Headers: TypeAlias = tuple[tuple[str, str], ...]
 
 PROXY = "127.0.0.1"
-STRANGER = "203.0.113.66"
+STRANGER = "127.0.0.66"  # real servers are reached from there
 MARK = "quoted-by-the-detail"
 
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """One request to an application behind the adapter under test."""
+    """One request to an application behind the adapter under test, and whom that trusts: data, for another process too.
 
-    authenticator: ClientCertAuthenticator
+    Attributes:
+        bundle: the CA bundle, as PEM.
+        crl: its CRLs, as PEM.
+        headers: in their order; names may repeat.
+        required: whether a certificate is.
+        peer: the address that the request comes from.
+        max_header_bytes: as for `ClientCertAuthenticator`.
+        only: the common name that is let in; None if all are.
+    """
+
+    bundle: str
+    crl: str
     headers: Headers
     required: bool = True
     peer: str = PROXY
+    max_header_bytes: int = DEFAULT_MAX_HEADER_BYTES
+    only: str | None = None
+
+    @cached_property
+    def authenticator(self) -> ClientCertAuthenticator:
+        """What judges the request."""
+        return ClientCertAuthenticator(
+            TrustStore.from_pem(self.bundle, self.crl),
+            trusted_proxies=PROXY,
+            max_header_bytes=self.max_header_bytes,
+            authorize=None if self.only is None else rules.common_name(self.only),
+        )
+
+    @property
+    def django_settings(self) -> dict[str, Any]:
+        """The same for Django."""
+        return {"AUTHENTICATOR": self.authenticator, "REQUIRED": self.required}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,11 +101,33 @@ class Outcome:
     body: str
     code: str | None = None
     reached: bool = False
-    identity: ClientIdentity | None = None
+    identity: Mapping[str, Any] | None = None
     header_names: tuple[str, ...] = ()
 
 
+@dataclasses.dataclass
+class Seen:
+    """What the application saw of its request; nothing, if it did not run."""
+
+    reached: bool = False
+    identity: Mapping[str, Any] | None = None
+    header_names: tuple[str, ...] = ()
+
+    def note(self, identity: object, header_names: Iterable[str]) -> None:
+        """For the application to call."""
+        assert identity is None or isinstance(identity, ClientIdentity), identity
+        self.reached = True
+        self.identity = None if identity is None else identity.as_dict()
+        self.header_names = tuple(header_names)
+
+    def outcome(self, status: int, body: bytes) -> Outcome:
+        """Return what became of the request, now that its answer is there."""
+        return Outcome(status, body.decode(), code_in(body), self.reached, self.identity, self.header_names)
+
+
 Visit: TypeAlias = Callable[[Request], Outcome]
+Note: TypeAlias = Callable[[object, Iterable[str]], None]
+Adapter: TypeAlias = Callable[[Request, Note], AbstractContextManager[Any]]
 
 
 class Case(NamedTuple):
@@ -83,10 +137,14 @@ class Case(NamedTuple):
     headers: Callable[[ClientCA], Headers]
     status: int = 200
     codes: tuple[str, ...] = ()  # several where a server leaves the adapter less to tell the reason by
-    authenticator: Callable[[ClientCA], ClientCertAuthenticator] = lambda ca: ca.authenticator(
-        trusted_proxies="loopback"
-    )
     peer: str = PROXY
+    options: Mapping[str, Any] = {}
+    trusted: Callable[[ClientCA], ClientCA] = lambda ca: ca
+
+    def request(self, ca: ClientCA, *, required: bool = True) -> Request:
+        """Return the request of this row to an application that trusts the CA."""
+        trusted = self.trusted(ca)
+        return Request(trusted.pem, trusted.crl(), self.headers(ca), required, self.peer, **self.options)
 
 
 def joined(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -123,12 +181,7 @@ REFUSED = [
     Case("expired", lambda ca: _of(ca.expired().headers()), 403, ("certificate_expired",)),
     Case("not yet valid", lambda ca: _of(ca.not_yet_valid().headers()), 403, ("certificate_not_yet_valid",)),
     Case("for servers", lambda ca: _of(ca.server_only().headers()), 403, ("certificate_unsuitable",)),
-    Case(
-        "revoked",
-        lambda ca: _of(ca.revoked().headers()),
-        403,
-        ("certificate_revoked",),
-    ),
+    Case("revoked", lambda ca: _of(ca.revoked().headers()), 403, ("certificate_revoked",)),
     Case("malformed", lambda ca: _of({"ssl-client-cert": f"%{MARK}"}), 400, ("header_malformed",)),
     Case("not a certificate", lambda ca: _of(ca.not_a_certificate().headers()), 400, ("certificate_malformed",)),
     Case("duplicated", _twice, 400, ("header_ambiguous", "header_malformed")),
@@ -151,26 +204,14 @@ REFUSED = [
         ("forwarding_inconsistent",),
     ),
     Case("untrusted peer", lambda ca: _of(_good(ca)), 403, ("proxy_untrusted",), peer=STRANGER),
-    Case(
-        "too large",
-        lambda ca: _of(_good(ca)),
-        431,
-        ("header_too_large",),
-        lambda ca: ca.authenticator(max_header_bytes=500),
-    ),
-    Case(
-        "not authorized",
-        lambda ca: _of(_good(ca)),
-        403,
-        ("not_authorized",),
-        lambda ca: ca.authenticator(authorize=lambda identity: identity.common_name == "bob"),
-    ),
+    Case("too large", lambda ca: _of(_good(ca)), 431, ("header_too_large",), options={"max_header_bytes": 500}),
+    Case("not authorized", lambda ca: _of(_good(ca)), 403, ("not_authorized",), options={"only": "bob"}),
     Case(
         "no trust store",
         lambda ca: _of(_good(ca)),
         503,
         ("trust_store_unavailable",),
-        lambda ca: ClientCA("Old CA", now=datetime(2001, 1, 1, tzinfo=UTC)).authenticator(),
+        trusted=lambda ca: ClientCA("Old CA", now=datetime(2001, 1, 1, tzinfo=UTC)),
     ),
 ]
 
@@ -200,7 +241,7 @@ class AdapterContract:
     def test_a_request_without_a_certificate_is_refused_where_one_is_required(
         self, case: Case, ca: ClientCA, visit: Visit
     ) -> None:
-        outcome = visit(Request(case.authenticator(ca), case.headers(ca)))
+        outcome = visit(case.request(ca))
         assert (outcome.status, outcome.code) == (self.statuses.get(403, 403), "certificate_missing")
         assert not outcome.reached
 
@@ -208,7 +249,7 @@ class AdapterContract:
     def test_a_request_without_a_certificate_is_anonymous_where_one_is_optional(
         self, case: Case, ca: ClientCA, visit: Visit
     ) -> None:
-        outcome = visit(Request(case.authenticator(ca), case.headers(ca), required=False))
+        outcome = visit(case.request(ca, required=False))
         assert (outcome.status, outcome.reached, outcome.identity) == (200, True, None)
 
     @both
@@ -216,18 +257,18 @@ class AdapterContract:
     def test_a_valid_certificate_gives_the_application_its_identity(
         self, case: Case, required: bool, ca: ClientCA, visit: Visit
     ) -> None:
-        outcome = visit(Request(case.authenticator(ca), case.headers(ca), required))
+        outcome = visit(case.request(ca, required=required))
         assert (outcome.status, outcome.reached) == (200, True)
-        assert isinstance(outcome.identity, ClientIdentity)
-        assert outcome.identity.common_name == "alice"
-        assert outcome.identity.sans.dns_names == ("alice.example",)
+        assert outcome.identity is not None
+        assert outcome.identity["common_name"] == "alice"
+        assert outcome.identity["sans"]["dns_names"] == ["alice.example"]
 
     @both
     @_table(*REFUSED)
     def test_a_bad_certificate_is_refused_also_where_none_is_required(
         self, case: Case, required: bool, ca: ClientCA, visit: Visit
     ) -> None:
-        outcome = visit(Request(case.authenticator(ca), case.headers(ca), required, case.peer))
+        outcome = visit(case.request(ca, required=required))
         assert outcome.status == self.statuses.get(case.status, case.status)
         assert outcome.code in case.codes
         assert not outcome.reached
@@ -237,23 +278,23 @@ class AdapterContract:
     def test_a_refusal_does_not_tell_the_client_what_only_the_log_should_know(
         self, case: Case, required: bool, ca: ClientCA, visit: Visit
     ) -> None:
-        body = visit(Request(case.authenticator(ca), case.headers(ca), required, case.peer)).body
+        body = visit(case.request(ca, required=required)).body
         assert [word for word in (MARK, ca.name, STRANGER, "ca.crt", "Traceback") if word in body] == []
 
     @_table(*ABSENT, *ACCEPTED)
     def test_the_application_reads_the_other_headers_and_none_that_the_authenticator_judges(
         self, case: Case, ca: ClientCA, visit: Visit
     ) -> None:
-        request = Request(case.authenticator(ca), case.headers(ca), required=False)
+        request = case.request(ca, required=False)
         names = {name.lower().replace("_", "-") for name in visit(request).header_names}
         assert "accept" in names
         assert not self.strips or names & request.authenticator.guarded_headers == set()
 
 
 def code_in(body: bytes) -> str | None:
-    """Return the code in the body of a problem (RFC 9457); None if there is none."""
+    """Return the code in the body of a problem (RFC 9457), or of FastAPI's way to say it; None if there is none."""
     try:
         problem = json.loads(body)
     except ValueError:
         return None
-    return str(problem["code"])
+    return str(problem.get("detail", problem)["code"])

@@ -14,7 +14,8 @@ from sslclientcert.asgi import ClientCertMiddleware
 from sslclientcert.core.errors import CertificateExpired
 from sslclientcert.testing import ClientCA, IssuedCertificate, encode
 
-from .contract import AdapterContract, Outcome, Request, Visit, code_in
+from . import asgi_applications
+from .contract import AdapterContract, Outcome, Request, Seen, Visit, code_in
 
 Message: TypeAlias = MutableMapping[str, Any]
 Headers: TypeAlias = list[tuple[bytes, bytes]]
@@ -113,19 +114,11 @@ class TestContract(AdapterContract):
     @pytest.fixture
     def visit(self) -> Visit:
         def visit(request: Request) -> Outcome:
-            application = Application()
-            app = ClientCertMiddleware(application, request.authenticator, required=request.required)
+            seen = Seen()
             headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in request.headers]
-            sent = call(app, scope_of(headers, self.kind, client=(request.peer, 1), extensions=self.extensions))
-            body = b"".join(message.get("body", b"") for message in sent)
-            return Outcome(
-                status=status_of(sent),
-                body=body.decode(),
-                code=code_in(body),
-                reached=application.scope is not None,
-                identity=application.identity if application.scope else None,
-                header_names=tuple(name.decode() for name in application.names) if application.scope else (),
-            )
+            with asgi_applications.asgi(request, seen.note) as app:
+                sent = call(app, scope_of(headers, self.kind, client=(request.peer, 1), extensions=self.extensions))
+            return seen.outcome(status_of(sent), b"".join(message.get("body", b"") for message in sent))
 
         return visit
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import logging
 import subprocess
 import sys
@@ -13,7 +14,8 @@ import pytest
 from sslclientcert import ClientCertAuthenticator, ClientIdentity, rules
 from sslclientcert.testing import ClientCA, IssuedCertificate, forged_identity, trusting
 
-from .contract import PROXY, AdapterContract, Outcome, Request, Visit, code_in, joined
+from . import wsgi_applications
+from .contract import PROXY, AdapterContract, Outcome, Request, Seen, Visit, joined
 from .django_project import BACKEND, JUDGE, MODEL_BACKEND, SESSIONS, USER, configured, database
 from .django_project.servers import example
 
@@ -25,7 +27,7 @@ from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory, override_settings
 
@@ -42,17 +44,10 @@ class TestContract(AdapterContract):
     @pytest.fixture
     def visit(self) -> Visit:
         def visit(request: Request) -> Outcome:
-            SEEN.clear()
-            with configured({"AUTHENTICATOR": request.authenticator, "REQUIRED": request.required}):
+            seen = Seen()
+            with wsgi_applications.django(request, seen.note):
                 answer = Client(REMOTE_ADDR=request.peer).get("/", headers=joined(request.headers))
-            return Outcome(
-                status=answer.status_code,
-                body=answer.content.decode(),
-                code=code_in(answer.content),
-                reached=SEEN.reached,
-                identity=SEEN.identity,
-                header_names=SEEN.header_names,
-            )
+            return seen.outcome(answer.status_code, answer.content)
 
         return visit
 
@@ -482,6 +477,22 @@ def test_no_user_is_created_of_names_that_are_not_one_or_too_long(names: list[st
 def test_no_user_is_created_beside_an_inactive_one() -> None:
     User.objects.filter(username="alice").update(is_active=False)
     assert user_of(forged_identity("alice"), CREATE_USERS=True) is None
+
+
+@USERS
+def test_a_user_that_somebody_else_made_meanwhile_is_judged_like_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = QuerySet.get_or_create
+
+    def too_late(users: QuerySet[User], **fields: Any) -> Any:
+        User.objects.create_user("carol", is_active=False)
+        return original(users, **fields)
+
+    monkeypatch.setattr(QuerySet, "get_or_create", too_late)
+    assert user_of(forged_identity("carol"), CREATE_USERS=True) is None
+    with configured({"AUTHENTICATOR": for_dotted_path, "CREATE_USERS": True}):
+        User.objects.all().delete()
+        assert asyncio.run(ClientCertBackend().aauthenticate(None, forged_identity("carol"))) is None
+    assert not User.objects.get(username="carol").is_active
 
 
 def test_the_backend_knows_no_passwords() -> None:

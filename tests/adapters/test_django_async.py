@@ -11,7 +11,8 @@ import pytest
 from sslclientcert import asgi
 from sslclientcert.testing import ClientCA, IssuedCertificate
 
-from .contract import PROXY, STRANGER, AdapterContract, Outcome, Request, Visit, code_in
+from . import asgi_applications
+from .contract import PROXY, STRANGER, AdapterContract, Outcome, Request, Seen, Visit, code_in
 from .django_project import JUDGE, SESSIONS, USER, configured, database
 from .uvicorn_server import Served, serve
 
@@ -53,17 +54,10 @@ class TestContract(AdapterContract):
     @pytest.fixture
     def visit(self) -> Visit:
         def visit(request: Request) -> Outcome:
-            SEEN.clear()
-            with configured({"AUTHENTICATOR": request.authenticator, "REQUIRED": request.required}):
-                answer = get("/async", request.headers, request.peer)
-            return Outcome(
-                status=answer.status_code,
-                body=answer.text,
-                code=code_in(answer.content),
-                reached=SEEN.reached,
-                identity=SEEN.identity,
-                header_names=SEEN.header_names,
-            )
+            seen = Seen()
+            with asgi_applications.django(request, seen.note) as app:
+                answer = get("/", request.headers, request.peer, app)
+            return seen.outcome(answer.status_code, answer.content)
 
         return visit
 

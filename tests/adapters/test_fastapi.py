@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import fastapi
 import pytest
@@ -27,7 +27,8 @@ from sslclientcert.core.errors import ClientCertError
 from sslclientcert.fastapi import ClientCertHTTPException, MutualTLS, problem_details
 from sslclientcert.testing import ClientCA, IssuedCertificate, forged_identity
 
-from .contract import AdapterContract, Outcome, Request, Visit
+from . import asgi_applications
+from .contract import AdapterContract, Outcome, Request, Seen, Visit
 from .uvicorn_server import EXAMPLES, Served, serve, serve_example
 
 PEER = ("127.0.0.1", 50000)
@@ -78,28 +79,7 @@ def get(app: FastAPI, certificate: IssuedCertificate | None = None, path: str = 
     return reply.status_code, answer["detail"]["code"] if reply.is_error else answer
 
 
-# The contract, by three ways
-
-
-class Recorded:
-    """A FastAPI application for one request of the contract, and what it saw."""
-
-    def __init__(self, request: Request) -> None:
-        self.reached = False
-        self.identity: ClientIdentity | None = None
-        self.header_names: tuple[str, ...] = ()
-        self.app = FastAPI()
-        client = Security(MutualTLS(request.authenticator, auto_error=request.required))
-
-        @self.app.get("/")
-        async def see(http: fastapi.Request, identity: ClientIdentity | None = client) -> str:
-            self.reached, self.identity, self.header_names = True, identity, tuple(http.headers)
-            return "hello"
-
-    def outcome(self, status: int, body: str) -> Outcome:
-        problem = json.loads(body)
-        code = None if self.reached else problem.get("detail", problem)["code"]
-        return Outcome(status, body, code, self.reached, self.identity, self.header_names)
+# The contract, by two ways
 
 
 class TestContract(AdapterContract):
@@ -108,11 +88,11 @@ class TestContract(AdapterContract):
     @pytest.fixture
     def visit(self) -> Visit:
         def visit(request: Request) -> Outcome:
-            recorded = Recorded(request)
-            reply = TestClient(self.wrapped(recorded.app, request), client=(request.peer, 1)).get(
-                "/", headers=list(request.headers)
-            )
-            return recorded.outcome(reply.status_code, reply.text)
+            seen = Seen()
+            with asgi_applications.fastapi(request, seen.note) as app:
+                client = TestClient(self.wrapped(app, request), client=(request.peer, 1))
+                reply = client.get("/", headers=list(request.headers))
+            return seen.outcome(reply.status_code, reply.content)
 
         return visit
 
@@ -125,21 +105,6 @@ class TestContractBehindTheMiddleware(TestContract):
 
     def wrapped(self, app: FastAPI, request: Request) -> Any:
         return ClientCertMiddleware(app, request.authenticator, required=False)
-
-
-class TestContractOnUvicorn(AdapterContract):
-    strips: ClassVar[bool] = False
-
-    @pytest.fixture
-    def visit(self, uvicorn: Served) -> Visit:
-        def visit(request: Request) -> Outcome:
-            recorded = Recorded(request)
-            uvicorn.app = recorded.app
-            # uvicorn takes the peer's address from this header: its default, which trusts what is on this host.
-            reply = uvicorn.get(headers=[*request.headers, ("x-forwarded-for", request.peer)])
-            return recorded.outcome(reply.status, reply.body.decode())
-
-        return visit
 
 
 # Behind the middleware

@@ -42,7 +42,8 @@ from sslclientcert.flask import (
 from sslclientcert.testing import REFUSALS, ClientCA, IssuedCertificate, encode, forged_identity, trusting
 from sslclientcert.wsgi import ClientCertMiddleware
 
-from .contract import AdapterContract, Outcome, Request, Visit, code_in, joined
+from . import wsgi_applications
+from .contract import AdapterContract, Outcome, Request, Seen, Visit, code_in, joined
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 DEADLINE_SECONDS = 30.0
@@ -102,28 +103,12 @@ class TestContract(AdapterContract):
     @pytest.fixture
     def visit(self) -> Visit:
         def visit(request: Request) -> Outcome:
-            app = Flask(__name__)
-            app.config["SSLCLIENTCERT_REQUIRED"] = request.required
-            ClientCert(app, authenticator=request.authenticator)
-            seen: dict[str, Any] = {}
-
-            @app.get("/")
-            def view() -> str:
-                seen["identity"] = client_identity._get_current_object()
-                seen["names"] = tuple(flask.request.headers.keys())
-                return "hello"
-
-            reply = app.test_client().get(
-                "/", headers=joined(request.headers), environ_base={"REMOTE_ADDR": request.peer}
-            )
-            return Outcome(
-                status=reply.status_code,
-                body=reply.text,
-                code=code_in(reply.data),
-                reached=bool(seen),
-                identity=seen.get("identity"),
-                header_names=seen.get("names", ()),
-            )
+            seen = Seen()
+            with wsgi_applications.flask(request, seen.note) as app:
+                reply = app.test_client().get(
+                    "/", headers=joined(request.headers), environ_base={"REMOTE_ADDR": request.peer}
+                )
+            return seen.outcome(reply.status_code, reply.data)
 
         return visit
 
@@ -883,6 +868,6 @@ def test_gunicorns_example_refuses_what_is_bad(ask: Ask, ca: ClientCA, alice: Is
     assert ask(path="/nothing") == (403, "certificate_missing")
     assert ask(*ca.expired().headers().items()) == (403, "certificate_expired")
     assert ask(*ca.stranger().headers().items()) == (403, "certificate_untrusted")
-    assert ask(*good, certificate) == (400, "header_malformed")
+    assert ask(*good, certificate) == (400, "header_ambiguous")
     assert ask(("Ssl_Client_Cert", certificate[1])) == (403, "certificate_missing")  # gunicorn drops the spelling
     assert ask(*good, source="127.0.0.2") == (403, "proxy_untrusted")

@@ -29,7 +29,8 @@ from sslclientcert.core.authenticator import Decision
 from sslclientcert.starlette import ClientCertBackend, ClientCertUser, problem_details
 from sslclientcert.testing import ClientCA, IssuedCertificate, forged_identity
 
-from .contract import AdapterContract, Outcome, Request, Visit, code_in
+from . import asgi_applications
+from .contract import AdapterContract, Outcome, Request, Seen, Visit, code_in
 from .uvicorn_server import EXAMPLES, Served, serve, serve_example
 
 PEER = ("127.0.0.1", 50000)
@@ -90,30 +91,7 @@ def get(app: Starlette, certificate: IssuedCertificate | None = None, path: str 
     return reply.status_code, code_in(reply.content) if reply.is_error else reply.json()
 
 
-# The contract, by three ways
-
-
-class Recorded:
-    """A Starlette application for one request of the contract, and what it saw."""
-
-    def __init__(self, request: Request) -> None:
-        self.reached = False
-        self.identity: ClientIdentity | None = None
-        self.header_names: tuple[str, ...] = ()
-        backend = ClientCertBackend(request.authenticator, required=request.required)
-        self.app = Starlette(
-            routes=[Route("/", self.see)],
-            middleware=[Middleware(AuthenticationMiddleware, backend=backend, on_error=problem_details)],
-        )
-
-    async def see(self, request: HTTPRequest) -> Response:
-        self.reached, self.header_names = True, tuple(request.headers)
-        if request.user.is_authenticated:
-            self.identity = request.user.client_identity
-        return Response("hello")
-
-    def outcome(self, status: int, body: bytes) -> Outcome:
-        return Outcome(status, body.decode(), code_in(body), self.reached, self.identity, self.header_names)
+# The contract, by two ways
 
 
 class TestContract(AdapterContract):
@@ -122,10 +100,11 @@ class TestContract(AdapterContract):
     @pytest.fixture
     def visit(self) -> Visit:
         def visit(request: Request) -> Outcome:
-            recorded = Recorded(request)
-            client = TestClient(self.wrapped(recorded.app, request), client=(request.peer, 1))
-            reply = client.get("/", headers=list(request.headers))
-            return recorded.outcome(reply.status_code, reply.content)
+            seen = Seen()
+            with asgi_applications.starlette(request, seen.note) as app:
+                client = TestClient(self.wrapped(app, request), client=(request.peer, 1))
+                reply = client.get("/", headers=list(request.headers))
+            return seen.outcome(reply.status_code, reply.content)
 
         return visit
 
@@ -138,21 +117,6 @@ class TestContractBehindTheMiddleware(TestContract):
 
     def wrapped(self, app: Starlette, request: Request) -> Any:
         return ClientCertMiddleware(app, request.authenticator, required=False)
-
-
-class TestContractOnUvicorn(AdapterContract):
-    strips = False
-
-    @pytest.fixture
-    def visit(self, uvicorn: Served) -> Visit:
-        def visit(request: Request) -> Outcome:
-            recorded = Recorded(request)
-            uvicorn.app = recorded.app
-            # uvicorn takes the peer's address from this header: its default, which trusts what is on this host.
-            reply = uvicorn.get(headers=[*request.headers, ("x-forwarded-for", request.peer)])
-            return recorded.outcome(reply.status, reply.body)
-
-        return visit
 
 
 # The user and the scopes

@@ -26,7 +26,8 @@ from sslclientcert.core.errors import CertificateExpired
 from sslclientcert.testing import ClientCA, IssuedCertificate
 from sslclientcert.wsgi import ClientCertMiddleware
 
-from .contract import AdapterContract, Outcome, Request, Visit, code_in, joined
+from . import wsgi_applications
+from .contract import AdapterContract, Outcome, Request, Seen, Visit, code_in, joined
 
 IDENTITY = "sslclientcert.identity"
 
@@ -84,21 +85,13 @@ class TestContract(AdapterContract):
     @pytest.fixture
     def visit(self) -> Visit:
         def visit(request: Request) -> Outcome:
-            application = Application()
-            app = ClientCertMiddleware(validator(application), request.authenticator, required=request.required)
+            seen = Seen()
             headers = {
                 "HTTP_" + name.upper().replace("-", "_"): value for name, value in joined(request.headers).items()
             }
-            reply = call(app, {**headers, "REMOTE_ADDR": request.peer})
-            seen = application.environ or {}
-            return Outcome(
-                status=int(reply.status[:3]),
-                body=reply.body.decode(),
-                code=code_in(reply.body),
-                reached=application.environ is not None,
-                identity=seen.get(IDENTITY),
-                header_names=tuple(key.removeprefix("HTTP_") for key in seen if key.startswith("HTTP_")),
-            )
+            with wsgi_applications.wsgi(request, seen.note) as app:
+                reply = call(app, {**headers, "REMOTE_ADDR": request.peer})
+            return seen.outcome(int(reply.status[:3]), reply.body)
 
         return visit
 

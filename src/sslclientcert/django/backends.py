@@ -47,8 +47,8 @@ class ClientCertBackend(ModelBackend):
         names = _names(client_identity)
         users = list(_having(names))
         if not users and (fields := _of_new(names)):
-            user: AbstractBaseUser = user_model()._default_manager.get_or_create(**fields)[0]
-            return user
+            user_model()._default_manager.get_or_create(**fields)
+            users = list(_having(names))  # another request may have been first, and an administrator after that
         return self._only(users, names)
 
     async def aauthenticate(  # type: ignore[override]
@@ -58,8 +58,8 @@ class ClientCertBackend(ModelBackend):
         names = _names(client_identity)
         users = [user async for user in _having(names)]
         if not users and (fields := _of_new(names)):
-            user: AbstractBaseUser = (await user_model()._default_manager.aget_or_create(**fields))[0]
-            return user
+            await user_model()._default_manager.aget_or_create(**fields)
+            users = [user async for user in _having(names)]
         return self._only(users, names)
 
     def _only(self, users: list[Any], names: list[str]) -> AbstractBaseUser | None:

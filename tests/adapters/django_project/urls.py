@@ -14,7 +14,7 @@ from django.views.generic import View
 from sslclientcert import ClientIdentity, rules
 from sslclientcert.django import ClientCertRequiredMixin, client_cert_exempt, client_cert_required, client_identity
 
-__all__ = ["SEEN", "Seen", "urlpatterns"]
+__all__ = ["SEEN", "Seen", "header_names", "urlpatterns"]
 
 
 @dataclasses.dataclass
@@ -30,13 +30,16 @@ class Seen:
         self.__init__()  # type: ignore[misc]
 
     def note(self, request: HttpRequest) -> None:
-        """Note every place where a view may look for headers."""
-        names = [key.removeprefix("HTTP_") for key in request.META if key.startswith("HTTP_")]
-        names += request.headers
-        names += [name.decode() for name, _ in getattr(request, "scope", {}).get("headers", ())]
         self.reached = True
         self.identity = client_identity(request)
-        self.header_names = tuple(names)
+        self.header_names = header_names(request)
+
+
+def header_names(request: HttpRequest) -> tuple[str, ...]:
+    """Return the names in every place where a view may look for headers."""
+    names = [key.removeprefix("HTTP_") for key in request.META if key.startswith("HTTP_")]
+    names += request.headers
+    return (*names, *(name.decode() for name, _ in getattr(request, "scope", {}).get("headers", ())))
 
 
 SEEN = Seen()
