@@ -39,7 +39,7 @@ def test_a_wrong_command_line_ends_with_status_2(command: Command, arguments: li
     assert said.err.startswith("usage: sslclientcert")
 
 
-@pytest.mark.parametrize("name", ["verify", "inspect", "encode", "proxies", "demo"])
+@pytest.mark.parametrize("name", ["verify", "inspect", "encode", "proxies", "probe", "demo"])
 def test_every_command_explains_itself(command: Command, name: str) -> None:
     assert name in command("--help").out
     said = command(name, "--help")
