@@ -21,6 +21,8 @@ demo: $(VENV)/.has-demo  ## run the demo: a real nginx, seven clients, a table o
 
 test: $(VENV)/.has-test  ## run the tests, with branch coverage of the library
 	@command -v openssl >/dev/null || { echo "The tests make certificates with openssl: apt-get install openssl" >&2; exit 1; }
+	@PATH="$$PATH:/usr/sbin"; command -v haproxy >/dev/null && command -v apache2 >/dev/null || \
+		{ echo "The tests run the real proxies: apt-get install haproxy apache2-bin" >&2; exit 1; }
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage combine --quiet

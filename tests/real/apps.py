@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from sslclientcert import ClientCertAuthenticator, ClientIdentity
+from sslclientcert import PROXIES, ClientCertAuthenticator, ClientIdentity
 from sslclientcert import asgi as asgi_gateway
 from sslclientcert import wsgi as wsgi_gateway
 
@@ -67,3 +68,17 @@ def wsgi() -> Any:
 def asgi() -> Any:
     """The ASGI application factory, for uvicorn."""
     return asgi_gateway.ClientCertMiddleware(_asgi_application, ClientCertAuthenticator.from_env(), exempt=_EXEMPT)
+
+
+def asgi_of_every_proxy() -> Any:
+    """The ASGI application once for each row: the first part of the path says by which proxy a request comes."""
+    applications = {}
+    for name in PROXIES:
+        authenticator = ClientCertAuthenticator.from_env(environ={**os.environ, "SSLCLIENTCERT_PROXY": name})
+        applications[name] = asgi_gateway.ClientCertMiddleware(_asgi_application, authenticator, exempt=_EXEMPT)
+
+    async def dispatch(scope: Any, receive: Any, send: Any) -> None:
+        name = scope["path"].split("/")[1]
+        await applications.get(name, applications["nginx-ingress"])(scope, receive, send)
+
+    return dispatch

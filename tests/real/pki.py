@@ -6,10 +6,12 @@ The documentation's certificate is made by the commands of the ingress-nginx doc
 
 from __future__ import annotations
 
+import hashlib
 import shlex
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -57,6 +59,17 @@ class Credentials:
         return x509.load_pem_x509_certificate(self.certificate.read_bytes()).public_bytes(Encoding.DER)
 
 
+def _many_sans(count: int) -> str:
+    return "subjectAltName=" + ",".join(f"DNS:{number:04}.clients.example.org" for number in range(count)) + "\n"
+
+
+def injected_san(victim: Credentials) -> str:
+    """A URI that ends the XFCC element which it stands in, and adds a whole one with the victim's certificate."""
+    element = f"Hash={hashlib.sha256(victim.der).hexdigest()};Cert='{quote(victim.pem, safe='')}'".replace("'", '\\"')
+    uri = f"spiffe://example.org/mallory,{element};URI=spiffe://example.org/alice"
+    return f"subjectAltName=@names\n[names]\nURI.1={uri}\n"
+
+
 class Pki:
     """Every certificate of the tests, in one folder; `client[name]` are those that clients show."""
 
@@ -80,12 +93,25 @@ class Pki:
         self._client("server-auth-only", "www.example.org", "root", CLIENT.replace("clientAuth", "serverAuth"))
         self._client("stranger", "alice", "stranger-root", CLIENT + SANS)
         self._client("impostor", "alice", "impostor-root", CLIENT + SANS)
+        self._issue("unbundled", "Unbundled Intermediate", "root", "basicConstraints=critical,CA:TRUE,pathlen:0\n")
+        self._client("via-forwarded", "erin", "unbundled", CLIENT + SANS)
+        with self.client["via-forwarded"].certificate.open("a", encoding="ascii") as chain:
+            chain.write((folder / "unbundled.crt").read_text(encoding="ascii"))
+        self._client("large", "frank", "root", CLIENT + _many_sans(220), key="rsa:4096")  # 6 KB
+        self._client("huge", "grace", "root", CLIENT + _many_sans(540))  # 13 KB
+        self._client("xfcc-injection", "mallory", "root", CLIENT + injected_san(self.client["good"]))
         self._client("expired", "alice", "root", CLIENT + SANS, dates=("20200101000000Z", "20210101000000Z"))
         self._client("not-yet-valid", "alice", "root", CLIENT + SANS, dates=("20990101000000Z", "20991231000000Z"))
 
         self._issue("server", "localhost", "root", "subjectAltName=DNS:localhost,IP:127.0.0.1\n")
         self.server = Credentials(certificate=folder / "server.crt", key=folder / "server.key")
         self.server_ca = folder / "root.crt"
+        # Under the names that the documentation's configurations use. HAProxy wants both in one file.
+        self.site = folder / "site"
+        self.site.mkdir()
+        certificate, private = self.server.pem, self.server.key.read_text(encoding="ascii")
+        for name, text in (("crt", certificate), ("key", private), ("pem", certificate + private)):
+            (self.site / f"tls.{name}").write_text(text, encoding="ascii")
         self.bundle = folder / "bundle.crt"
         members = ("ca", "root", "edwards", "intermediate")
         self.bundle.write_text(
@@ -107,11 +133,18 @@ class Pki:
         self._run("openssl", "req", "-x509", *self._key(kind), *subject, "-days", "30", *out)
 
     def _issue(
-        self, name: str, common_name: str, issuer: str, extensions: str, dates: tuple[str, str] | None = None
+        self,
+        name: str,
+        common_name: str,
+        issuer: str,
+        extensions: str,
+        *,
+        dates: tuple[str, str] | None = None,
+        key: str = "ec",
     ) -> None:
         (self.folder / f"{name}.ext").write_text(extensions, encoding="utf-8")
         subject = ("-utf8", "-subj", "/CN=" + common_name.replace("\\", "\\\\").replace("/", "\\/"))
-        self._run("openssl", "req", "-new", *self._key("ec"), *subject, "-keyout", f"{name}.key", "-out", f"{name}.csr")
+        self._run("openssl", "req", "-new", *self._key(key), *subject, "-keyout", f"{name}.key", "-out", f"{name}.csr")
         what = ("-in", f"{name}.csr", "-extfile", f"{name}.ext", "-out", f"{name}.crt")
         if dates is None:
             signer = ("-CA", f"{issuer}.crt", "-CAkey", f"{issuer}.key", "-CAcreateserial")
@@ -125,7 +158,14 @@ class Pki:
             self._run("openssl", "ca", "-batch", "-notext", *validity, *database, *what)
 
     def _client(
-        self, name: str, common_name: str, issuer: str, extensions: str, dates: tuple[str, str] | None = None
+        self,
+        name: str,
+        common_name: str,
+        issuer: str,
+        extensions: str,
+        *,
+        dates: tuple[str, str] | None = None,
+        key: str = "ec",
     ) -> None:
-        self._issue(name, common_name, issuer, extensions, dates)
+        self._issue(name, common_name, issuer, extensions, dates=dates, key=key)
         self.client[name] = Credentials(certificate=self.folder / f"{name}.crt", key=self.folder / f"{name}.key")

@@ -71,7 +71,7 @@ class Application:
 
 
 @contextmanager
-def application(folder: Path, gateway: str, ca: Path) -> Iterator[Application]:
+def application(folder: Path, gateway: str, ca: Path, factory: str | None = None) -> Iterator[Application]:
     """Run the tests' application on a real server: gunicorn on a Unix and a TCP socket, uvicorn on a TCP socket alone.
 
     gunicorn's application trusts its Unix socket, uvicorn's one address: the two ways to say who the proxy is.
@@ -85,11 +85,11 @@ def application(folder: Path, gateway: str, ca: Path) -> Iterator[Application]:
     if server == "gunicorn":
         sockets, upstream, proxy = [listen(folder / "socket"), tcp], f"unix:{folder}/socket", "unix"
         command = ["gunicorn", "-k", kind, *(f"--bind=fd://{each.fileno()}" for each in sockets)]
-        command += ["--graceful-timeout=1", "apps:wsgi()"]
+        command += ["--graceful-timeout=1", f"apps:{factory or 'wsgi'}()"]
     else:
         sockets, upstream, proxy = [tcp], f"{PROXY_ADDRESS}:{port}", PROXY_ADDRESS
         command = ["uvicorn", f"--fd={tcp.fileno()}", "--http", kind, "--no-proxy-headers", "--lifespan=off"]
-        command += ["--timeout-graceful-shutdown=1", "--factory", "apps:asgi"]
+        command += ["--timeout-graceful-shutdown=1", "--factory", f"apps:{factory or 'asgi'}"]
     environ = {
         "PYTHONPATH": os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])]),
         "XDG_RUNTIME_DIR": str(folder),  # where gunicorn puts its control socket

@@ -70,7 +70,8 @@ listen 127.0.0.1:{port} ssl;
     ssl_certificate_key "{key}";
     ssl_client_certificate "{ca}";
     ssl_verify_client {verify_client};
-    ssl_verify_depth {verify_depth};"""
+    ssl_verify_depth {verify_depth};
+    {revocation}"""
 
 _PASS_CERTIFICATE = "proxy_set_header ssl-client-cert $ssl_client_escaped_cert;"
 
@@ -88,6 +89,7 @@ class Ingress:
         ca: the CA bundle of `auth-tls-secret`.
         verify_client: `auth-tls-verify-client`: `on`, `optional` or `optional_no_ca`.
         verify_depth: `auth-tls-verify-depth`: how many intermediates.
+        crl: the `ca.crl` of `auth-tls-secret`.
         pass_certificate: `auth-tls-pass-certificate-to-upstream`.
         tls: False for a listener of plain HTTP with the same header lines.
     """
@@ -96,13 +98,16 @@ class Ingress:
     ca: Path
     verify_client: str = "optional_no_ca"
     verify_depth: int = 1
+    crl: Path | None = None
     pass_certificate: bool = True
     tls: bool = True
 
     def _server(self, port: int, certificate: Path, key: Path) -> str:
         listener = f"listen 127.0.0.1:{port};"
         if self.tls:
-            listener = _LISTEN_TLS.format(port=port, certificate=certificate, key=key, **vars(self))
+            revocation = "" if self.crl is None else f'ssl_crl "{self.crl}";'
+            options = {"port": port, "certificate": certificate, "key": key, "revocation": revocation}
+            listener = _LISTEN_TLS.format(**options, **vars(self))
         passed = _PASS_CERTIFICATE if self.pass_certificate else ""
         return _SERVER.format(listen=listener, upstream=self.upstream, certificate=passed)
 

@@ -1,0 +1,80 @@
+"""The complete configurations on the pages of docs/proxies/, as the real proxies load them on loopback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from markdown_it import MarkdownIt
+
+from .pki import Pki
+
+PAGES = Path(__file__).parents[2] / "docs" / "proxies"
+
+_KINDS = {
+    "nginx": "nginx",
+    "haproxy": "haproxy",
+    "apache": "apache",
+    "caddy": "caddy",
+    "traefik": "traefik",
+    "envoy": "envoy",
+    "rfc9440": "haproxy",
+}
+PROXIES = tuple(_KINDS)
+
+_CADDY_SITE = "{\n\tadmin off\n\tauto_https disable_redirects\n}\nlocalhost:@PORT@ {\n\tbind 127.0.0.1"
+_FOR_LOOPBACK = {
+    "nginx": {"listen 443 ssl": "listen 127.0.0.1:@PORT@ ssl", "127.0.0.1:8000": "{upstream}"},
+    "haproxy": {"bind :443": "bind 127.0.0.1:@PORT@", "127.0.0.1:8000": "{upstream}"},
+    "apache": {"<VirtualHost *:443>": "<VirtualHost 127.0.0.1:@PORT@>", "127.0.0.1:8000": "{upstream}"},
+    "caddy": {"app.example.org {": _CADDY_SITE, "127.0.0.1:8000": "{upstream}"},
+    "traefik": {
+        '":443"': '"127.0.0.1:@PORT@"',
+        "/etc/traefik/dynamic.yaml\n": "@FOLDER@/dynamic.yaml\n",
+        "127.0.0.1:8000": "{upstream}",
+    },
+    "envoy": {
+        "{address: 0.0.0.0, port_value: 443}": "{address: 127.0.0.1, port_value: @PORT@}",
+        "port_value: 8000": "port_value: {port}",
+    },
+}
+# What makes each forward whatever the client presents, for the application to judge.
+_JUDGED_BY_THE_APPLICATION = {
+    "nginx": {"ssl_verify_client       on;": "ssl_verify_client optional_no_ca;"},
+    "haproxy": {"verify required": "verify optional crt-ignore-err all ca-ignore-err all"},
+    "apache": {"SSLVerifyClient require": "SSLVerifyClient optional_no_ca"},
+    "caddy": {"mode require_and_verify": "mode request"},
+    "traefik": {"RequireAndVerifyClientCert": "RequestClientCert"},
+    "envoy": {
+        "require_client_certificate: true": "require_client_certificate: false",
+        "VERIFY_TRUST_CHAIN": "ACCEPT_UNTRUSTED",
+    },
+}
+
+
+def blocks(page: str) -> dict[str, str]:
+    """Return the complete configuration files of a page: the fenced blocks that begin with `# /etc/...`, by path."""
+    text = (PAGES / f"{page}.md").read_text(encoding="utf-8")
+    fences = [token.content for token in MarkdownIt().parse(text) if token.type == "fence"]
+    return {each.split("\n")[0].removeprefix("# "): each for each in fences if each.startswith("# /etc/")}
+
+
+def configuration(proxy: str, pki: Pki, upstream: str, *, verifies: bool) -> tuple[str, str, dict[str, str]]:
+    """Return kind, main file and other files of the page's configuration, for `rigs.running`.
+
+    Parameters:
+        proxy: the name of the page.
+        pki: whose server certificate and client CA it gets.
+        upstream: the application's `address:port`.
+        verifies: as on the page; or else the application alone judges the client's certificate.
+    """
+    kind = _KINDS[proxy]
+    changes = {"/etc/ssl/app/": f"{pki.site}/", "/etc/client-ca/ca.crt": str(pki.bundle), **_FOR_LOOPBACK[kind]}
+    if not verifies:
+        changes |= _JUDGED_BY_THE_APPLICATION[kind]
+    main, *others = blocks(proxy).items()
+    texts = [main[1], *(text for _, text in others)]
+    for old, new in changes.items():
+        assert any(old in text for text in texts), f"{proxy}.md does not say {old!r}"
+        filled = new.replace("{upstream}", upstream).replace("{port}", upstream.rpartition(":")[2])
+        texts = [text.replace(old, filled) for text in texts]
+    return kind, texts[0], {Path(path).name: text for (path, _), text in zip(others, texts[1:], strict=True)}
