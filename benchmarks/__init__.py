@@ -1,0 +1,6 @@
+"""What the library costs, beside what the alternatives cost, measured in one run: `make bench`.
+
+    python -m benchmarks [--quick] [--record] [SECTION ...]
+
+The machine's noise is larger than most of what is compared here, so only ratios of one run are claims: see `timing`.
+"""
