@@ -34,7 +34,8 @@ FIELDS = {
     "gateway.networking.k8s.io/v1 Gateway": "gatewayClassName listeners[].name listeners[].protocol listeners[].port "
     "listeners[].hostname listeners[].tls.mode listeners[].tls.certificateRefs[].kind "
     "listeners[].tls.certificateRefs[].name tls.frontend.default.validation.mode "
-    "tls.frontend.default.validation.caCertificateRefs[].group tls.frontend.default.validation.caCertificateRefs[].kind "
+    "tls.frontend.default.validation.caCertificateRefs[].group "
+    "tls.frontend.default.validation.caCertificateRefs[].kind "
     "tls.frontend.default.validation.caCertificateRefs[].name",
     "gateway.networking.k8s.io/v1 HTTPRoute": "parentRefs[].name parentRefs[].sectionName hostnames[] "
     "rules[].filters[].type rules[].filters[].extensionRef.group rules[].filters[].extensionRef.kind "
@@ -49,8 +50,8 @@ FIELDS = {
     "virtualhost.tls.clientValidation.caSecret virtualhost.tls.clientValidation.forwardClientCertificate.cert "
     "virtualhost.tls.clientValidation.forwardClientCertificate.chain routes[].services[].name routes[].services[].port",
     # https://istio.io/latest/docs/reference/config/networking/
-    "networking.istio.io/v1 Gateway": "selector.istio servers[].port.number servers[].port.name servers[].port.protocol "
-    "servers[].hosts[] servers[].tls.mode servers[].tls.credentialName",
+    "networking.istio.io/v1 Gateway": "selector.istio servers[].port.number servers[].port.name "
+    "servers[].port.protocol servers[].hosts[] servers[].tls.mode servers[].tls.credentialName",
     "networking.istio.io/v1 VirtualService": "hosts[] gateways[] http[].route[].destination.host "
     "http[].route[].destination.port.number",
     # https://docs.nginx.com/nginx-gateway-fabric/traffic-management/snippets/

@@ -1,7 +1,7 @@
 """What `auth-tls-verify-client` really does: the table of docs/verify-client.md, held to a real nginx.
 
-Each client of the table connects to nginx in each mode. A cell is nginx's own 400, or else what the application behind it
-answered. The last column is what the library says of the same certificate alone.
+Each client of the table connects to nginx in each mode. A cell is nginx's own 400, or else what the application behind
+it answered. The last column is what the library says of the same certificate alone.
 """
 
 from __future__ import annotations
