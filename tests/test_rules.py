@@ -12,6 +12,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -128,7 +129,8 @@ def test_two_common_names_satisfy_no_rule_on_the_common_name() -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     now = dt.datetime.now(dt.UTC)
     builder = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + dt.timedelta(1))
-    both = _identity_of((builder.sign(key, hashes.SHA256()),))
+    certificate = builder.sign(key, hashes.SHA256())
+    both = _identity_of((certificate,), certificate.public_bytes(Encoding.DER))
 
     assert rules.common_name("admin", "mallory")(both) is False
     assert rules.subject("CN=mallory,CN=admin")(both) is True

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 
 from sslclientcert import ClientIdentity, PresentedChain, TrustStore
@@ -123,7 +124,7 @@ def test_a_copy_is_the_same() -> None:
 
 
 def test_identities_are_equal_by_their_certificate() -> None:
-    again = _identity_of((FULL.certificate, ROOT.certificate))
+    again = _identity_of((FULL.certificate, ROOT.certificate), FULL.certificate.public_bytes(Encoding.DER))
     other = identity_of(client("alice", ROOT))
     assert (again, hash(again)) == (FULL, hash(FULL))
     assert other != FULL
