@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
+
 import django
 from django.conf import settings
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.util.logging import getLogger
 
 import sslclientcert
 
@@ -36,3 +42,19 @@ html_title = f"sslclientcert {release}"
 html_theme_options = {"navigation_with_keys": True}
 copybutton_prompt_text = "$ "
 copybutton_only_copy_prompt_lines = True
+
+
+def every_public_name_is_in_the_reference(_: Sphinx, env: BuildEnvironment) -> None:
+    """Warn of what a module offers and docs/api.md leaves out; a warning ends `make docs`."""
+    documented = {name for name, *_ in env.domains["py"].get_objects()}
+    inside = {"core", "cli"}  # nothing that other code may rely on, but for what the page names
+    offered = {each.name for each in pkgutil.iter_modules(sslclientcert.__path__)} - inside
+    for module in ["sslclientcert", *(f"sslclientcert.{name}" for name in sorted(offered) if name[0] != "_")]:
+        public = importlib.import_module(module).__all__
+        for missing in sorted({f"{module}.{name}" for name in public} - documented):
+            getLogger(__name__).warning("not in the API reference: %s", missing)
+
+
+def setup(app: Sphinx) -> None:
+    """Called by Sphinx."""
+    app.connect("env-check-consistency", every_public_name_is_in_the_reference)

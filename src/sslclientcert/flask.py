@@ -275,7 +275,7 @@ if TYPE_CHECKING:
 
 
 client_identity: CurrentClientIdentity = LocalProxy(_current)  # type: ignore[assignment]  # as Flask types its own
-"""Who sent the current request: the `ClientIdentity`. False if the client is anonymous, or if there is no request.
+"""The `ClientIdentity` of who sent the current request. False if the client is anonymous, or if there is no request.
 
 It is never None itself: ask `if client_identity:`, not `if client_identity is None`. Beyond the request, and for other
 threads, keep `client_identity._get_current_object()`, which is the identity or None.

@@ -54,7 +54,7 @@ class ClientCertUser(BaseUser):
 
     @property
     def identity(self) -> str:
-        """The certificate's SHA-256 fingerprint: it is never ambiguous, and changes when the certificate is renewed."""
+        """The certificate's SHA-256 fingerprint. It is never ambiguous, and changes when the certificate is renewed."""
         return self.client_identity.fingerprint_sha256
 
 

@@ -86,7 +86,7 @@ class Proxy:
 
     @property
     def headers(self) -> tuple[str | None, ...]:
-        """The headers that the row reads, in this order: certificate, chain, verdict, presence, subject, issuer."""
+        """Certificate, chain, verdict, presence, subject and issuer header, in this order; None where the row has none."""
         return (
             self.certificate_header,
             self.chain_header,
