@@ -107,7 +107,7 @@ class ClientIdentity:
 
     @functools.cached_property
     def common_name(self) -> str | None:
-        """The common name; None if the subject has none *or several*, of which different software picks different ones."""
+        """The common name; None if the subject has none *or several*, of which software picks this or that."""
         names = self._attributes(NameOID.COMMON_NAME)
         return names[0] if len(names) == 1 else None
 
@@ -172,8 +172,8 @@ class ClientIdentity:
 
     @functools.cached_property
     def spiffe_id(self) -> str | None:
-        """The SPIFFE ID, if the certificate is the X.509-SVID of a workload, which has exactly one URI name, and that one
-        a valid SPIFFE ID with a path; and no CA's certificate.
+        """The SPIFFE ID, if the certificate is the X.509-SVID of a workload, which has exactly one URI name, and that
+        one a valid SPIFFE ID with a path; and no CA's certificate.
 
         Source: SPIFFE X509-SVID sections 2 and 5.2, SPIFFE-ID section 2.
         """

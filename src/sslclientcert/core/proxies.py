@@ -86,7 +86,7 @@ class Proxy:
 
     @property
     def headers(self) -> tuple[str | None, ...]:
-        """Certificate, chain, verdict, presence, subject and issuer header, in this order; None where the row has none."""
+        """Certificate, chain, verdict, presence, subject and issuer header, in this order; None where there is none."""
         return (
             self.certificate_header,
             self.chain_header,
