@@ -10,7 +10,8 @@ import pytest
 from cryptography import x509
 
 from sslclientcert import PROXIES, ClientCertError, PresentedChain, decode
-from sslclientcert.core.presented import MAX_FORWARDED, presented_by
+from sslclientcert.core.decoding import MAX_FORWARDED
+from sslclientcert.core.presented import presented_by
 
 from .conftest import (
     ALICE,

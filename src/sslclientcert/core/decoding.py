@@ -34,6 +34,10 @@ def _start(value: str | bytes) -> str:
     return quoted(value[:13], 12)
 
 
+def _end(value: bytes) -> str:
+    return quoted(value[-12:])
+
+
 def _too_many(most: int) -> ClientCertError:
     if most == 1:
         return HeaderAmbiguous("the header holds several certificates where the proxy sends one")
@@ -65,8 +69,10 @@ def _percent_decoded(text: str) -> bytes:
             "the value holds a line break, so it is not percent-encoded; "
             "nginx's $ssl_client_escaped_cert is meant, not $ssl_client_cert or $ssl_client_raw_cert"
         )
-    # Two '=' end a certificate; it costs too much to escape more of them than end a chain.
-    printable = text.replace("=", "=3D", 2 * MAX_FORWARDED) if "=" in text else text
+    padding = text.count("=")
+    if padding > 2 * MAX_FORWARDED:  # two end a certificate; the escaping of very many would cost
+        raise HeaderMalformed(f"the value has more '=' than {MAX_FORWARDED} certificates have: {_start(text)}")
+    printable = text.replace("=", "=3D") if padding else text
     try:
         plain = binascii.a2b_qp(printable.replace("%", "="))
     except ValueError as error:
@@ -82,25 +88,27 @@ _PEM_TAIL = b"\n-----END CERTIFICATE-----\n"
 
 
 def _url_pem(text: str) -> bytes:
-    """Undo the percent encoding of what starts like PEM; the last line end, which not everybody writes, is there."""
+    """Undo the percent encoding of what starts with PEM; the last line end, which not everybody writes, is there."""
     if not text.startswith("-----BEGIN"):  # no proxy escapes '-'; asked first, because garbage should cost little
         raise HeaderMalformed(f"the value does not start with a PEM certificate: {_start(text)}")
     pem = _percent_decoded(text)
+    if not pem.startswith(_PEM_HEAD):
+        hint = "; it was encoded with '+' for a space (quote_plus?)" if pem.startswith(b"-----BEGIN+") else ""
+        raise HeaderMalformed(f"the value does not start with a PEM certificate: {_start(pem)}{hint}")
     return pem if pem.endswith(b"\n") else pem + b"\n"
 
 
 def _pem_block(pem: bytes) -> bytes:
-    """Decode exactly one PEM certificate, with nothing before or behind it; a second would be no base64."""
+    """Decode exactly one PEM certificate, with nothing before or behind it; a label between would be no base64."""
     if not (pem.startswith(_PEM_HEAD) and pem.endswith(_PEM_TAIL)):
-        hint = "; it was encoded with '+' for a space (quote_plus?)" if pem.startswith(b"-----BEGIN+") else ""
-        raise HeaderMalformed(f"the value is not PEM of certificates and nothing else: {_start(pem)}{hint}")
+        raise HeaderMalformed(f"the value is not PEM of certificates and nothing else: it ends with {_end(pem)}")
     return _base64(pem[len(_PEM_HEAD) : -len(_PEM_TAIL)].replace(b"\n", b""), "the PEM body")
 
 
 def url_pem(text: str) -> tuple[bytes, ...]:
     """One percent-encoded PEM certificate. Source: nginx, `$ssl_client_escaped_cert`."""
     pem = _url_pem(text)
-    if pem.find(_PEM_TAIL, 0, -1) >= 0:
+    if pem.find(_PEM_HEAD, 1) >= 0:
         raise _too_many(1)
     return (_pem_block(pem),)
 
@@ -111,7 +119,7 @@ def url_pem_chain(text: str) -> tuple[bytes, ...]:
     if rest.startswith(_PEM_HEAD) and len(blocks) == MAX_FORWARDED:
         raise _too_many(MAX_FORWARDED)
     if rest:
-        raise HeaderMalformed(f"the value does not end with a PEM certificate: {_start(rest[-12:])}")
+        raise HeaderMalformed(f"the value does not end with a PEM certificate: {_end(rest)}")
     return tuple([_pem_block(block + _PEM_TAIL) for block in blocks])
 
 
@@ -178,9 +186,9 @@ def byte_sequence_list(text: str) -> tuple[bytes, ...]:
     return tuple([byte_sequence(member.strip(" \t"))[0] for member in _members(text)])
 
 
-# x-forwarded-client-cert: elements joined by ",", pairs by ";", keys in any case, and a value quoted when it holds one of
-# , ; = and then with '"' escaped by '\'. Nothing that is read here needs an escape, so none is undone. The first '"' with
-# no '\' before it ends a value, which saves a look at each character; nothing is looked at more than twice.
+# x-forwarded-client-cert: elements joined by ",", pairs by ";", keys in any case, and a value quoted when it holds one
+# of , ; = and then with '"' escaped by '\'. Nothing that is read here needs an escape, so none is undone. A value without
+# '"' inside, as nearly all are, needs no look at each character; none is looked at more than three times.
 _XFCC_PAIR = re.compile(
     r'([A-Za-z]++)=("(?:[^"]*+(?<!\\)|[^"\\]*+(?:\\.[^"\\]*+){0,4096}+)"|[^",;]*+)([,;]|\Z)', re.DOTALL
 )
@@ -190,6 +198,8 @@ _XFCC_MOST_PAIRS = 100
 
 
 def _xfcc_elements(text: str) -> list[dict[str, str]]:
+    if "\n" in text or "\r" in text:
+        raise HeaderMalformed("x-forwarded-client-cert holds a line break, and Envoy sends none")
     elements: list[dict[str, str]] = [{}]
     position, separator = 0, ";"
     for _ in range(_XFCC_MOST_PAIRS):
@@ -202,15 +212,15 @@ def _xfcc_elements(text: str) -> list[dict[str, str]]:
         key = name.lower()
         if key not in _XFCC_REPEATABLE and key in elements[-1]:
             raise HeaderAmbiguous(f"one element of x-forwarded-client-cert has {quoted(name)} twice")
-        elements[-1][key] = value.strip('"')
+        elements[-1][key] = value[1:-1] if value.startswith('"') else value
         if not separator:
             return elements
         if separator == ",":
             elements.append({})
         position = pair.end()
     raise ForwardingInconsistent(
-        f"x-forwarded-client-cert has more than {_XFCC_MOST_PAIRS} pairs: have Envoy send cert and chain alone, without "
-        "uri and dns (set_current_client_cert_details)"
+        f"x-forwarded-client-cert has more than {_XFCC_MOST_PAIRS} pairs: have Envoy send cert and chain alone, "
+        "without uri and dns (set_current_client_cert_details)"
     )
 
 

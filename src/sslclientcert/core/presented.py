@@ -19,16 +19,12 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from .decoding import ENCODINGS
+from .decoding import ENCODINGS, MAX_FORWARDED
 from .errors import CertificateMalformed, CertificateMissing, ForwardingInconsistent, HeaderMalformed, quoted
 from .plain import PlainLeaf, plain_leaf
 from .proxies import Proxy, proxy_named
 
-__all__ = ["MAX_FORWARDED", "PresentedChain", "decode"]
-
-MAX_FORWARDED = 10
-"""The most certificates a forwarded chain may have. OpenSSL's servers stop at 10 by default (SSL_CTX_set_max_cert_list
-bounds bytes, ssl_verify_depth the length); a longer one costs a signature check each and comes from no real client."""
+__all__ = ["PresentedChain", "decode"]
 
 
 @dataclasses.dataclass(frozen=True)
