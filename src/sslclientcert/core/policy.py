@@ -27,7 +27,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID, Si
 from cryptography.x509.verification import Criticality, ExtensionPolicy, PolicyBuilder, Store
 
 from .errors import CertificateExpired, CertificateNotYetValid, CertificateUnsuitable, CertificateUntrusted, quoted
-from .names import rfc4514
+from .names import comparable, rfc4514
 
 __all__ = [
     "EDDSA",
@@ -46,6 +46,7 @@ __all__ = [
     "require_room",
     "require_single_link",
     "require_strong_signature",
+    "require_told_apart",
     "require_validity",
     "subject_key_identifier",
 ]
@@ -334,6 +335,32 @@ def require_key_identifiers(chain: Sequence[x509.Certificate]) -> None:
                 f"{describe(child)} has the authority key identifier of another certificate than {describe(issuer)}, "
                 "which did sign it: the CA's certificate was made anew with other identifiers. Put the right one into "
                 "the bundle, or issue the certificate anew"
+            )
+
+
+def require_told_apart(chain: Sequence[x509.Certificate]) -> None:
+    """Refuse a path in which a name stands for two CAs, unless key identifiers say at each link which one is meant.
+
+    The signatures do say it, and RFC 5280 asks for no more. But OpenSSL goes by names and key identifiers: it takes a
+    CA's new key, signed by the old one, for self-signed, or the old one for the new.
+
+    Parameters:
+        chain: a path, or the upper part of one.
+
+    Raises:
+        CertificateUntrusted: the detail says which.
+    """
+    names = [comparable(ca.subject) for ca in chain[1:]]
+    for position, (child, issuer) in enumerate(itertools.pairwise(chain)):
+        name = names[position]
+        if names.count(name) == 1 and comparable(child.subject) != name:
+            continue
+        wanted = _extension(child, ExtensionOID.AUTHORITY_KEY_IDENTIFIER)
+        own = subject_key_identifier(issuer)
+        if own is None or not isinstance(wanted, x509.AuthorityKeyIdentifier) or wanted.key_identifier != own:
+            raise CertificateUntrusted(
+                f"{describe(child)} is issued by {describe(issuer)}, and another certificate of the path has that "
+                "name: issue them with subject and authority key identifiers, which tell them apart"
             )
 
 

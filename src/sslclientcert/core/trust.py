@@ -45,6 +45,7 @@ from .policy import (
     require_constrained_names,
     require_room,
     require_single_link,
+    require_told_apart,
     require_validity,
     subject_key_identifier,
 )
@@ -141,11 +142,8 @@ class _Trust:
         self._roots = [ca for ca in bundle if ca in self.anchors and self._suits(ca)]
         self._builder = self._build(self._roots) if self._roots else None
         self._issuers = self._judged_issuers() if self.private_pki else {}
-        self._direct = (
-            path_builder(self._profile, Store([one.path[0] for one in self._issuers.values()]), 0)
-            if (self._issuers)
-            else None
-        )
+        judged = [one.path[0] for one in self._issuers.values()]
+        self._direct = path_builder(self._profile, Store(judged), 0) if judged else None
         self._is_searched = len(self._issuers) < len(self._roots) + len(self._suited)
         mode = options.revocation or ("require" if lists else "off")
         self._revocation = RevocationLists(lists, mode, crl_source, self._clock_skew)
@@ -195,6 +193,7 @@ class _Trust:
             require_client_leaf(presented.leaf)
         chain = self._path(presented, at)
         if self.private_pki:
+            require_told_apart(chain)
             require_constrained_names(chain)
         return chain
 
@@ -214,6 +213,7 @@ class _Trust:
         if (
             len(found) != 2
             or issuer is None
+            or plain.issuer == plain.subject
             or not issuer.since <= at <= issuer.until
             or (plain.key_identifier and issuer.key_identifier and plain.key_identifier != issuer.key_identifier)
         ):
@@ -225,15 +225,18 @@ class _Trust:
 
     def _judged_issuers(self) -> dict[int, _Issuer]:
         """Return the CAs that need no search, by the identity of the object, which the path builder hands back."""
-        paths = [(root,) for root in self._roots]
-        for ca in self._suited if self._builder else ():
+        if self._builder is None:
+            return {}
+        paths: list[tuple[x509.Certificate, ...]] = [(root,) for root in self._roots]
+        for ca in self._suited:
             try:
                 path = self._search(ca, self._suited, self._builder, self.since)
                 for below, one in enumerate(path):
                     require_room(one, self.since, below)
             except (VerificationError, ValueError, ClientCertError):
                 continue
-            if len(path) - 1 <= self.max_depth and not any(map(is_constraining, path)):
+            has_namesakes = len({comparable(one.subject) for one in path}) < len(path)
+            if len(path) - 1 <= self.max_depth and not has_namesakes and not any(map(is_constraining, path)):
                 paths.append(path)
         return {
             id(path[0]): _Issuer(
@@ -271,16 +274,18 @@ class _Trust:
     def _search(
         self, leaf: x509.Certificate, pool: list[x509.Certificate], builder: PolicyBuilder, at: dt.datetime
     ) -> tuple[x509.Certificate, ...]:
-        chain = tuple(builder.time(at).build_client_verifier().verify(leaf, pool).chain)
-        mistaken = mistaken_issuer(chain) if self.private_pki else None
-        if mistaken is None:
-            return chain
-        # A CA whose certificate was renewed with the same key: the path builder does not tell one from the other, and
-        # the leaf may. Without the one that it does not mean there may be the one that it does.
-        roots = [ca for ca in self._roots if ca != mistaken]
-        if not roots:
-            raise ValueError("the authority key identifier is of another certificate")
-        return self._search(leaf, [ca for ca in pool if ca != mistaken], self._build(roots), at)
+        roots = self._roots
+        while True:
+            chain = tuple(builder.time(at).build_client_verifier().verify(leaf, pool).chain)
+            mistaken = mistaken_issuer(chain) if self.private_pki else None
+            if mistaken is None:
+                return chain
+            # A CA whose certificate was renewed with the same key: the path builder does not tell one from the other,
+            # and the leaf may. Without the one that it does not mean there may be the one that it does.
+            roots, pool = ([ca for ca in cas if ca != mistaken] for cas in (roots, pool))
+            if not roots:
+                raise ValueError("the authority key identifier is of another certificate")
+            builder = self._build(roots)
 
     def _build(self, roots: list[x509.Certificate]) -> PolicyBuilder:
         return path_builder(self._profile, Store(roots), self.max_depth)
