@@ -139,7 +139,7 @@ def test_a_stray_character_anywhere_is_refused_and_does_not_reach_the_log(encodi
     [
         *("", "Q", "QQ", "QQ=", "QQ===", "QQ====", "QUI", "QUI==", "QUJD=", "QUJD==", "QUJD====", "QUJDQ", "=QUJD"),
         *("====", "=", "QU=JD", "QU==JD", "QQ==QUJD", "QUI=QUJD", " QUJD", "QUJD ", "QU JD", "QU\tJD", "QU-D", "QU_D"),
-        *("QU%2BD", "QU.D", "QU*D", "QÜJD", "QUJD\0", "QUJD;", "QUJD\x7f"),
+        *("QU%2BD", "QU.D", "QU*D", "QÜJD", "QUJD\0", "QUJD;", "QUJD\x7f", "QR==", "QUJ=", "Qf==", "QUL="),
     ],
     ids=ascii,
 )

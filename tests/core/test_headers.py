@@ -213,10 +213,13 @@ def test_a_request_that_announces_a_certificate_header_as_a_trailer_is_refused(a
     for pairs in ([("Trailer", announced)], [(b"trailer", announced.encode())]):
         with refused("header_ambiguous"):
             READER.read(pairs)
+    with refused("header_ambiguous"):
+        READER.read_environ({"HTTP_TRAILER": announced})
 
 
 def test_other_trailers_may_be_announced() -> None:
     assert READER.read([("trailer", "x-checksum, expires"), ("ssl-client-cert", "a")]) == ("a", None)
+    assert READER.read_environ({"HTTP_TRAILER": "x-checksum, expires", "HTTP_SSL_CLIENT_CERT": "a"}) == ("a", None)
 
 
 # WSGI

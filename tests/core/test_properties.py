@@ -278,6 +278,20 @@ def test_no_flip_of_any_one_bit_of_a_certificate_gives_an_identity(kind: str) ->
             assert outcome(judge.authenticate, presented_as(bytes(flipped))) is None, (position - unused_bits, bit)
 
 
+@pytest.mark.parametrize("kind", ["P-256", "P-384", "P-521"])
+def test_a_certified_key_that_is_no_point_of_its_curve_is_refused(kind: str) -> None:
+    certified = client("alice", ROOT, key=private_key(kind, 12))
+
+    def flip(parts: list[bytes]) -> None:
+        parts[6] = parts[6][:-1] + bytes([parts[6][-1] ^ 1])
+
+    assert authenticator("nginx-ingress").authenticate(presented_as(certified.der)) is not None
+    assert (
+        outcome(authenticator("nginx-ingress").authenticate, presented_as(rewritten(certified.der, ROOT.key, flip)))
+        is None
+    )
+
+
 @settings(max_examples=250, deadline=None)
 @given(st.data())
 def test_no_edit_of_a_certificate_gives_an_identity(data: st.DataObject) -> None:

@@ -52,8 +52,10 @@ def _base64(text: bytes | str, what: str, number: int | str = "") -> bytes:
         raise HeaderMalformed(f"{what}{number} is not base64 ({error}): {_start(text)}") from error
     if not der:
         raise HeaderMalformed(f"{what}{number} is empty")
-    if len(text) != (len(der) + 2) // 3 * 4:  # Python's strict mode lets padding pass behind text that needs none
-        raise HeaderMalformed(f"{what}{number} is base64 with more padding than it needs")
+    # Python's strict mode lets pass padding behind text that needs none, and bits that are set and stand for nothing.
+    end = binascii.b2a_base64(der[-(len(der) % 3 or 3) :], newline=False)
+    if text[-4:] != (end if isinstance(text, bytes) else end.decode()):
+        raise HeaderMalformed(f"{what}{number} is base64 that does not end as it should: {quoted(text[-4:])}")
     return der
 
 
@@ -187,8 +189,8 @@ def byte_sequence_list(text: str) -> tuple[bytes, ...]:
 
 
 # x-forwarded-client-cert: elements joined by ",", pairs by ";", keys in any case, and a value quoted when it holds one
-# of , ; = and then with '"' escaped by '\'. Nothing that is read here needs an escape, so none is undone. A value without
-# '"' inside, as nearly all are, needs no look at each character; none is looked at more than three times.
+# of , ; = and then with '"' escaped by '\'. Nothing that is read here needs an escape, so none is undone. A value
+# in quotes seldom holds '"', and then needs no look at each character; none is looked at more than three times.
 _XFCC_PAIR = re.compile(
     r'([A-Za-z]++)=("(?:[^"]*+(?<!\\)|[^"\\]*+(?:\\.[^"\\]*+){0,4096}+)"|[^",;]*+)([,;]|\Z)', re.DOTALL
 )

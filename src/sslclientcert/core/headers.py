@@ -57,9 +57,13 @@ class HeaderReader:
         """Read from a WSGI environ. Both spellings of a name are one key here; the encodings' grammars catch a join.
 
         Raises:
+            HeaderAmbiguous: one of the headers is announced as a trailer.
             HeaderMalformed: a value is not a str.
         """
         get = environ.get
+        trailer = get("HTTP_TRAILER")
+        if type(trailer) is str:
+            self._refuse_announced(trailer)
         values = tuple([get(key) for key in self.environ_keys])
         for name, value in zip(self.names, values, strict=True):
             if value is not None and type(value) is not str:
@@ -117,6 +121,7 @@ class HeaderReader:
         return place
 
     def _refuse_announced(self, trailer: str) -> None:
-        # uvicorn's httptools parser appends a chunked body's trailers to the headers, where they look like any other.
+        # uvicorn's httptools parser appends a chunked body's trailers to the headers, where they look like any other;
+        # RFC 9110 section 6.5.1 forbids such fields there, and no proxy sends its own that way.
         if not self.folded_names.isdisjoint(folded(field.strip()) for field in trailer.split(",")):
             raise HeaderAmbiguous(f"the request announces a certificate header as a trailer: {quoted(trailer)}")
