@@ -6,7 +6,7 @@ import os
 
 SSLCLIENTCERT = {
     "CA": os.environ["SSLCLIENTCERT_CA"],
-    "PROXY": "nginx-ingress",
+    "PROXY": os.environ.get("SSLCLIENTCERT_PROXY", "nginx-ingress"),
     "TRUSTED_PROXIES": os.environ.get("SSLCLIENTCERT_TRUSTED_PROXIES", "loopback, unix"),
 }
 MIDDLEWARE = [

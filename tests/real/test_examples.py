@@ -1,0 +1,176 @@
+"""The applications in examples/: each started as its README says, behind the real proxy by the file beside it."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import re
+import shlex
+import ssl
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+
+from sslclientcert.cli.processes import listen, serve
+from sslclientcert.testing import encode
+
+from .pki import Pki
+from .rigs import RunningProxy, running
+from .servers import DEADLINE_SECONDS, Headers, Reply, _exchange, tls_context
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+# The proxy of each example, and its files: the main one first.
+PROXIES = {
+    "flask_app": ("nginx", ["nginx.conf"]),
+    "fastapi_app": ("traefik", ["traefik.yaml", "dynamic.yaml"]),
+    "django_app": ("haproxy", ["haproxy.cfg"]),
+    "drf_app": ("apache", ["apache.conf"]),
+    "starlette_app": ("caddy", ["Caddyfile"]),
+}
+# What has to differ on loopback, where no port is fixed.
+FOR_LOOPBACK = {
+    "nginx": {"listen 443 ssl": "listen 127.0.0.1:@PORT@ ssl"},
+    "traefik": {'":443"': '"127.0.0.1:@PORT@"', "/etc/traefik/dynamic.yaml\n": "@FOLDER@/dynamic.yaml\n"},
+    "haproxy": {"bind :443": "bind 127.0.0.1:@PORT@"},
+    "apache": {"<VirtualHost *:443>": "<VirtualHost 127.0.0.1:@PORT@>"},
+    "caddy": {
+        "shop.example.org {": "{\n\tadmin off\n\tauto_https disable_redirects\n}\nlocalhost:@PORT@ {\n\tbind 127.0.0.1"
+    },
+}
+# What makes the proxy pass on whatever it is shown, so that the application alone judges.
+JUDGED_BY_THE_APPLICATION = {
+    "nginx": {"ssl_verify_client       on;": "ssl_verify_client optional_no_ca;"},
+    "traefik": {"RequireAndVerifyClientCert": "RequestClientCert"},
+    "haproxy": {"verify required": "verify optional crt-ignore-err all ca-ignore-err all"},
+    "apache": {"SSLVerifyClient require": "SSLVerifyClient optional_no_ca"},
+    "caddy": {"mode require_and_verify": "mode request"},
+}
+
+
+def commands(example: str) -> list[str]:
+    """The commands of an example's README that run it: without `pip`, the server last."""
+    found = re.findall(r"^\$ (.*)$", (EXAMPLES / example / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    return [command for command in found if not command.startswith("pip ")]
+
+
+def started(command: str, changes: dict[str, str]) -> tuple[list[str], dict[str, str]]:
+    """A command's words, run by this Python, and the variables before it."""
+    words = shlex.split(command)
+    for old, new in changes.items():
+        words = [word.replace(old, new) for word in words]
+    assignments = [(name, value) for name, _, value in (word.partition("=") for word in words) if name.isupper()]
+    program, *arguments = words[len(assignments) :]
+    python = [sys.executable] if program == "python" else [sys.executable, "-m", program]
+    return [*python, *arguments], dict(assignments)
+
+
+@contextmanager
+def application(example: str, folder: Path, bundle: Path) -> Iterator[str]:
+    """Run the example as its README says, and give where its proxy finds it."""
+    *before, server = commands(example)
+    environ = {"SHOP_DATABASE": str(folder / "db.sqlite3"), "XDG_RUNTIME_DIR": str(folder)}
+    changes = {"/etc/client-ca/ca.crt": str(bundle)}
+    for each in before:
+        command, variables = started(each, changes)
+        variables = {**os.environ, **environ, **variables}
+        subprocess.run(command, cwd=EXAMPLES / example, env=variables, check=True, timeout=120, capture_output=True)
+
+    (where,) = re.findall(r"--(?:bind|port) (\S+)", server)
+    is_socket = where.startswith("unix:")
+    listener = listen(folder / "app.sock") if is_socket else listen()
+    upstream = str(folder / "app.sock") if is_socket else f"127.0.0.1:{listener.getsockname()[1]}"
+    descriptor = f"--bind fd://{listener.fileno()}" if "gunicorn" in server else f"--fd {listener.fileno()}"
+    command, variables = started(re.sub(r"--(?:bind|port) \S+", descriptor, server), changes)
+    # The server's own folder is that of the example, as its README asks.
+    with pytest.MonkeyPatch.context() as here:
+        here.chdir(EXAMPLES / example)
+        with serve(command, [listener], log=folder / "application.log", environ={**environ, **variables}):
+            yield upstream
+
+
+def configuration(example: str, pki: Pki, upstream: str, *, verifies: bool) -> tuple[str, dict[str, str]]:
+    kind, names = PROXIES[example]
+    texts = [(EXAMPLES / example / name).read_text(encoding="utf-8") for name in names]
+    there = "/run/shop/app.sock" if upstream.startswith("/") else "127.0.0.1:8000"
+    changes = {"/etc/ssl/shop/": f"{pki.site}/", "/etc/client-ca/ca.crt": str(pki.bundle), there: upstream}
+    changes |= FOR_LOOPBACK[kind]
+    if not verifies:
+        changes |= JUDGED_BY_THE_APPLICATION[kind]
+    for old, new in changes.items():
+        assert any(old in text for text in texts), f"{example} does not say {old!r}"
+        texts = [text.replace(old, new) for text in texts]
+    return texts[0], dict(zip(names[1:], texts[1:], strict=True))
+
+
+class Shop:
+    """An example behind its proxy, which verifies clients as its file says, and behind one that passes on everybody."""
+
+    def __init__(self, example: str, pki: Pki, verifying: RunningProxy, lenient: RunningProxy, log: Path) -> None:
+        self.proxy = PROXIES[example][0]
+        self.pki = pki
+        self._proxies = {True: verifying, False: lenient}
+        self._log = log
+
+    def get(self, client: str | None, *, verifies: bool = True, headers: Headers = ()) -> Reply:
+        context = tls_context(self.pki.server_ca, None if client is None else self.pki.client[client])
+        port = self._proxies[verifies].port
+        connection = http.client.HTTPSConnection("localhost", port, timeout=DEADLINE_SECONDS, context=context)
+        return _exchange(connection, headers, "/me", "GET")
+
+    def name(self, reply: Reply) -> str:
+        assert reply.status == 200, (reply, self._log.read_text(errors="replace")[-4000:])
+        name: str = reply.json["common_name"]
+        return name
+
+
+@pytest.fixture(scope="module", params=PROXIES)
+def shop(request: pytest.FixtureRequest, pki: Pki) -> Iterator[Shop]:
+    example: str = request.param
+    # Not in pytest's folder: a unix socket's path may not be longer than about 100 bytes.
+    with tempfile.TemporaryDirectory(prefix="shop-") as name, application(example, Path(name), pki.bundle) as upstream:
+        kind, folder = PROXIES[example][0], Path(name)
+        texts = [configuration(example, pki, upstream, verifies=verifies) for verifies in (True, False)]
+        with (
+            running(kind, texts[0][0], folder / "verifying", files=texts[0][1]) as verifying,
+            running(kind, texts[1][0], folder / "lenient", files=texts[1][1]) as lenient,
+        ):
+            yield Shop(example, pki, verifying, lenient, folder / "application.log")
+
+
+@pytest.mark.parametrize("verifies", [True, False], ids=["the proxy verifies", "the application alone verifies"])
+def test_a_client_is_known_by_its_certificate(shop: Shop, verifies: bool) -> None:
+    assert shop.name(shop.get("good", verifies=verifies)) == "alice"
+
+
+@pytest.mark.parametrize("client", [None, "stranger"])
+def test_nobody_else_gets_past_the_proxy(shop: Shop, client: str | None) -> None:
+    try:
+        reply = shop.get(client)
+    except (ssl.SSLError, ConnectionError, http.client.RemoteDisconnected):
+        return  # refused in the handshake
+    assert (shop.proxy, reply.status, reply.code) == ("nginx", 400, None)
+
+
+@pytest.mark.parametrize(
+    ("client", "code"), [(None, "certificate_missing"), ("stranger", "certificate_untrusted")], ids=["none", "stranger"]
+)
+def test_behind_a_proxy_that_lets_everybody_pass_the_application_refuses_them(
+    shop: Shop, client: str | None, code: str
+) -> None:
+    reply = shop.get(client, verifies=False)
+    assert reply.status == 403
+    assert code in reply.body.decode()
+
+
+@pytest.mark.parametrize("verifies", [True, False], ids=["the proxy verifies", "the application alone verifies"])
+def test_a_forged_header_makes_nobody_its_holder(shop: Shop, verifies: bool) -> None:
+    forged = encode(x509.load_der_x509_certificate(shop.pki.client["good"].der), shop.proxy)
+    reply = shop.get("common-name-only", verifies=verifies, headers=list(forged.items()))
+    assert shop.name(reply) == "bob"
