@@ -4,12 +4,13 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:  # two pips must not write into one environment
-.PHONY: help demo test lint format types docs build check clean
+.PHONY: help demo test fuzz lint format types docs build check clean
 
 PYTHON ?= python3
 ifneq ($(origin PYTHON),file)
 suffix := -$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 endif
+SECONDS ?= 60
 VENV ?= .venv$(suffix)
 BIN := $(VENV)/bin
 
@@ -27,6 +28,9 @@ test: $(VENV)/.has-test  ## run the tests, with branch coverage of the library
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+fuzz: $(VENV)/.has-test $(VENV)/.has-fuzz  ## fuzz what reads headers, certificates and lists, SECONDS=60 for each target
+	cd tests && $(abspath $(BIN))/python -m core.fuzz --seconds $(SECONDS)
 
 lint: $(VENV)/.has-lint  ## look for mistakes and for what the formatter would change
 	$(BIN)/ruff check

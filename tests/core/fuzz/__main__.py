@@ -1,0 +1,60 @@
+"""Fuzz with atheris: python -m core.fuzz [--seconds N] [TARGET...], in the folder tests. `make fuzz` does it.
+
+One process a target, guided by the coverage of the library's Python code. Ends with status 1 at the first input that
+breaks a promise; its bytes are then in a file crash-... in the folder where it ran.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import subprocess
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+
+def run(name: str, arguments: list[str]) -> None:
+    """Fuzz one target in this process, which libFuzzer then ends."""
+    atheris: Any = importlib.import_module("atheris")  # an extra of its own, and without types
+    warnings.simplefilter("ignore")  # cryptography's, for names and numbers that are odd on purpose
+    logging.disable()  # of every refusal
+    with atheris.instrument_imports(include=["sslclientcert"]):
+        from .targets import TARGETS
+    atheris.Setup([sys.argv[0], *arguments], TARGETS[name])
+    atheris.Fuzz()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m core.fuzz", description=__doc__)
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help="default: all")
+    parser.add_argument("--seconds", type=int, default=60, help="for each target; default: %(default)s")
+    parser.add_argument("--in-process", metavar="CORPUS", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.in_process:
+        run(options.targets[0], [f"-max_total_time={options.seconds}", "-max_len=400", options.in_process])
+    from .targets import TARGETS
+
+    for name in options.targets or TARGETS:
+        sys.stderr.write(f"== {name}\n")  # where libFuzzer writes
+        with tempfile.TemporaryDirectory(prefix="corpus-") as corpus:
+            Path(corpus, "empty").touch()
+            command = [
+                sys.executable,
+                "-m",
+                "core.fuzz",
+                name,
+                f"--seconds={options.seconds}",
+                f"--in-process={corpus}",
+            ]
+            done = subprocess.run(command, check=False)
+        if done.returncode:
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

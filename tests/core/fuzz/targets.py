@@ -1,0 +1,287 @@
+"""What is fuzzed: functions of bytes that fail where the library breaks a promise, each with its seeds.
+
+Each starts from something good and changes it, so that the code behind the first check is reached as well.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import json
+import urllib.parse
+from collections.abc import Callable
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from sslclientcert import PROXIES, ClientCertAuthenticator, ClientCertError, TrustStore
+from sslclientcert.core.bundle import parse_certificates, parse_crls
+from sslclientcert.core.decoding import ENCODINGS, MAX_FORWARDED
+from sslclientcert.core.names import is_openssl_text_of, plain_text
+from sslclientcert.core.plain import plain_leaf
+from sslclientcert.core.policy import require_client_leaf
+from sslclientcert.testing import encode
+
+from ..conftest import ALICE, CAROL, ENCODERS, INTERMEDIATE, MALLORY, ROOT, STRANGER
+from ..pki import (
+    client,
+    content_of,
+    elements,
+    name_of,
+    pem_of,
+    pem_of_crls,
+    private_key,
+    purposes,
+    revocation_list,
+    rewritten,
+    sans,
+    tlv,
+    usage,
+)
+from .edits import Choices, edited_bytes, edited_der, edited_text
+
+__all__ = ["TARGETS"]
+
+_NAMES = sans(
+    x509.DNSName("alice.example.org"),
+    x509.RFC822Name("alice@example.org"),
+    x509.UniformResourceIdentifier("spiffe://example.org/alice"),
+)
+_FULL_NAME = "CN=alice,OU=Shop,OU=Cart,O=Example\\, Inc.,L=Oslo,ST=Oslo,C=NO,DC=example,emailAddress=a@example.org"
+
+
+@functools.cache
+def leaves() -> tuple[bytes, ...]:
+    """Certificates of every kind that a walk over one distinguishes."""
+    keys = [private_key(kind, 1) for kind in ("P-256", "P-384", "P-521", "RSA-2048", "RSA-3072", "Ed25519")]
+    parties = [client("alice", ROOT, key=key) for key in keys]
+    parties += [
+        client(_FULL_NAME, ROOT, extra=[(_NAMES, True), (usage("digital_signature", "key_agreement"), True)]),
+        client("alice", ROOT, extra=[(purposes("CLIENT_AUTH", "SERVER_AUTH"), True), (_NAMES, False)]),
+        client("alice", ROOT, extra=[(purposes("SERVER_AUTH"), False)], digest=hashes.SHA384()),
+        client("alice", ROOT, extra=[(usage("key_encipherment"), True)], digest=hashes.SHA512()),
+        client("alice", ROOT, without=[x509.ExtendedKeyUsage, x509.KeyUsage]),
+    ]
+    return tuple(party.der for party in (ALICE, MALLORY, CAROL, STRANGER, ROOT, INTERMEDIATE, *parties))
+
+
+@functools.cache
+def authenticator(proxy: str) -> ClientCertAuthenticator:
+    return ClientCertAuthenticator(
+        TrustStore([ROOT.certificate, INTERMEDIATE.certificate]), proxy=proxy, trusted_proxies="*"
+    )
+
+
+@functools.cache
+def sent(proxy: str) -> tuple[dict[str, str], ...]:
+    """What a proxy sends for a good client, one below an intermediate, a stranger, and nobody."""
+    chains = ((ALICE,), (CAROL, INTERMEDIATE), (STRANGER,))
+    certificates = [[party.certificate for party in chain] for chain in chains]
+    return (*[encode(leaf, proxy, intermediates=rest) for leaf, *rest in certificates], encode(None, proxy))
+
+
+_PIECES = (
+    *(
+        "%",
+        "%0A",
+        "%0a",
+        "%25",
+        "%2",
+        "%2B",
+        "+",
+        "=",
+        "==",
+        "/",
+        ":",
+        "::",
+        ",",
+        ", ",
+        ";",
+        '"',
+        '\\"',
+        "\\",
+        " ",
+        "\t",
+    ),
+    *(
+        "\n",
+        "\r\n ",
+        "\0",
+        "\xff",
+        "-----BEGIN CERTIFICATE-----",
+        "-----END CERTIFICATE-----",
+        "-----END%20CERTIFICATE",
+    ),
+    *(
+        "SUCCESS",
+        "NONE",
+        "FAILED:",
+        "(null)",
+        "0",
+        "1",
+        "true",
+        "CN=alice",
+        "Hash=",
+        'Cert="',
+        "Chain=",
+        "URI=",
+        "DNS=",
+    ),
+)
+
+
+def decoding(data: bytes) -> None:
+    """A value is decoded to bytes that stand in it, or refused."""
+    choices = Choices(data)
+    encoding = choices.one_of(sorted(ENCODINGS))
+    chain = (ALICE.der,) if choices.below(2) else (CAROL.der, INTERMEDIATE.der)
+    text = edited_text(choices, ENCODERS[encoding](*chain), _PIECES)
+    try:
+        certificates = ENCODINGS[encoding].decode(text)
+    except ClientCertError as error:
+        assert error.detail.isascii()
+        assert error.detail.isprintable()
+        return
+    assert 0 < len(certificates) <= MAX_FORWARDED
+    assert all(certificates)
+    seen = "".join(urllib.parse.unquote(text).split())
+    if encoding == "base64-der-concatenation":
+        assert base64.b64encode(b"".join(certificates)).decode() == text
+    else:
+        assert all(base64.b64encode(each).decode() in seen for each in certificates)
+
+
+def headers(data: bytes) -> None:
+    """Headers give an identity that somebody here was issued, None, or a ClientCertError."""
+    choices = Choices(data)
+    proxy = choices.one_of(list(PROXIES))
+    judge = authenticator(proxy)
+    own = sorted(judge.guarded_headers)
+    values = [value for one in sent(proxy) for value in one.values()]
+    pairs: list[tuple[str | bytes, str | bytes]] = []
+    for name, value in choices.one_of(sent(proxy)).items():
+        pairs.append((name, edited_text(Choices(choices.take(choices.below(12))), value, _PIECES)))
+    while choices.more() and len(pairs) < 12:
+        name = choices.one_of((*own, *(each.replace("-", "_") for each in own), "Trailer", "x"))
+        value = choices.one_of((*values, *own, *_PIECES))
+        pairs.insert(
+            choices.below(len(pairs) + 1),
+            (name.encode(), value.encode("latin-1")) if choices.below(2) else (name.title(), value),
+        )
+    peer = choices.one_of(("127.0.0.1", "", None, "10.0.0.7"))
+    environ = {"HTTP_" + str(name).upper().replace("-", "_"): value for name, value in pairs if isinstance(name, str)}
+    for call in (
+        functools.partial(judge.authenticate, pairs, peer=peer),
+        functools.partial(judge.authenticate_environ, {**environ, "REMOTE_ADDR": peer}),
+    ):
+        try:
+            identity = call()
+        except ClientCertError:
+            continue
+        assert identity is None or identity.certificate in (ALICE.certificate, CAROL.certificate)
+
+
+def bundles(data: bytes) -> None:
+    """A file gives certificates or a ValueError."""
+    choices = Choices(data)
+    content = choices.one_of((pem_of(ROOT, INTERMEDIATE).encode(), ROOT.der, ALICE.pem.encode(), b""))
+    if choices.below(2):
+        content = edited_der(choices, choices.one_of(leaves()), leaves())
+    else:
+        content = edited_bytes(choices, content)
+    try:
+        certificates = parse_certificates(content, "bundle")
+    except ValueError:
+        return
+    assert certificates
+
+
+@functools.cache
+def lists() -> tuple[bytes, ...]:
+    made = (revocation_list(ROOT, 1, 2**150, 127, 128), revocation_list(ROOT), revocation_list(INTERMEDIATE, 5))
+    return tuple(each.public_bytes(Encoding.DER) for each in made)
+
+
+def revocation(data: bytes) -> None:
+    """A file gives lists with the serial numbers that cryptography finds in them, or a ValueError."""
+    choices = Choices(data)
+    if choices.below(4):
+        content = edited_der(choices, choices.one_of(lists()), (*lists(), *leaves()))
+    else:
+        pem = pem_of_crls(*map(x509.load_der_x509_crl, lists())).encode()
+        content = edited_bytes(choices, choices.one_of((*lists(), pem)))
+    try:
+        found = parse_crls(content, "list")
+    except ValueError:
+        return
+    try:
+        expected = [x509.load_der_x509_crl(content)]
+    except ValueError:
+        return  # PEM of several
+    for ours, theirs in zip(found, expected, strict=True):
+        for entry in theirs:
+            assert entry.serial_number in ours.serial_numbers
+
+
+def walk(data: bytes) -> None:
+    """Whatever the walk over a leaf calls plain parses in every field, keeps the rules, and is called so by OpenSSL."""
+    choices = Choices(data)
+    der = choices.one_of(leaves())
+    der = edited_bytes(choices, der) if choices.below(4) == 0 else edited_der(choices, der, leaves())
+    plain = plain_leaf(der)
+    if plain is None:
+        return
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+    except ValueError:
+        return
+    if plain.has_point:  # whether it lies on the curve, others ask
+        try:
+            certificate.public_key()
+        except ValueError:
+            return
+    require_client_leaf(certificate)
+    _ = certificate.serial_number, certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    for rdns, name in ((plain.issuer, certificate.issuer), (plain.subject, certificate.subject)):
+        assert tlv(0x30, rdns) == name.public_bytes()
+        text = plain_text(rdns)
+        assert text is None or is_openssl_text_of(name, text)
+    for extension in certificate.extensions:
+        if isinstance(extension.value, x509.AuthorityKeyIdentifier):
+            assert plain.key_identifier == extension.value.key_identifier
+
+
+def signed(data: bytes) -> None:
+    """Whatever a CA signs gives an identity that can be read in full, or a ClientCertError."""
+    choices = Choices(data)
+    donor = edited_der(choices, choices.one_of(leaves()), leaves())
+
+    def swap(parts: list[bytes]) -> None:
+        try:
+            parts[:] = elements(content_of(elements(content_of(donor))[0]))
+        except IndexError:
+            parts[:] = [donor]
+
+    der = rewritten(ALICE.der, ROOT.key, swap)
+    try:
+        identity = authenticator("haproxy").authenticate({"x-ssl-client-cert": base64.b64encode(der).decode()})
+    except ClientCertError:
+        return
+    assert identity is not None
+    assert identity.certificate.public_bytes(Encoding.DER) == der
+    assert json.loads(json.dumps(identity.as_dict()))
+    require_client_leaf(identity.certificate)
+
+
+def names(data: bytes) -> None:
+    """A text is a name's or is not; it raises nothing, and a name's own text is its own."""
+    choices = Choices(data)
+    name = name_of(_FULL_NAME)
+    text = edited_text(choices, name.rfc4514_string(), (*_PIECES, "\\", "\\2C", "\\,", "+", "CN=", "#0c0161", "1.2.3="))
+    assert is_openssl_text_of(name, text) in (True, False)
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    each.__name__: each for each in (decoding, headers, bundles, revocation, walk, signed, names)
+}
