@@ -36,6 +36,12 @@ def test_the_version_is_that_of_the_newest_entry_of_the_changelog() -> None:
     assert released[0] == sslclientcert.__version__
 
 
+def test_the_version_is_written_in_one_place() -> None:
+    text = "\n".join(path.read_text(encoding="utf-8") for path in [ROOT / "pyproject.toml", *SOURCE.rglob("*.py")])
+    assert PROJECT["dynamic"] == ["readme", "version"]
+    assert text.count(f'"{sslclientcert.__version__}"') == 1
+
+
 def test_the_public_names_are_those_of_the_contract() -> None:
     classes = {"ClientCertAuthenticator", "ClientCertError", "ClientIdentity", "PresentedChain", "Proxy", "TrustStore"}
     contract = classes | {"PROXIES", "decode", "rules"}
@@ -80,9 +86,19 @@ def test_the_wheel_holds_the_package_and_nothing_else() -> None:
     assert names == {path.relative_to(SOURCE.parent).as_posix() for path in package}
 
 
+def test_the_page_of_the_package_has_no_link_into_a_folder_that_is_not_there() -> None:
+    with zipfile.ZipFile(built("*.whl")) as wheel:
+        (metadata,) = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
+        readme = wheel.read(metadata).decode()
+    links = re.findall(r"\]\(([^)]*)\)", readme)
+    assert len(links) > 10
+    assert [link for link in links if not link.startswith("https://")] == []
+
+
 def test_the_sdist_holds_what_is_needed_to_build_and_to_test() -> None:
     with tarfile.open(built("*.tar.gz")) as sdist:
         names = {name.partition("/")[2] for name in sdist.getnames()}
-    needed = ["pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "Makefile", "tests/test_packaging.py"]
+    needed = ["pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "SECURITY.md", "Makefile", "docs/conf.py"]
+    needed += ["tests/test_packaging.py", "docs/path.svg", "examples/flask_app/nginx.conf", ".github/workflows/ci.yml"]
     assert set(needed) <= names
     assert [name for name in names if ".venv" in name or name.endswith(".pyc") or name.startswith(".ci")] == []

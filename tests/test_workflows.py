@@ -1,0 +1,73 @@
+"""The workflows: each action by its commit, no right that a job does not need, and the commands that people use."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+PINNED = re.compile(r"uses: [\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
+
+each_workflow = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+
+
+def read(path: Path) -> dict[Any, Any]:
+    workflow: dict[Any, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return workflow
+
+
+def test_there_are_a_workflow_for_changes_and_one_for_releases() -> None:
+    assert [path.name for path in WORKFLOWS] == ["ci.yml", "release.yml"]
+
+
+@each_workflow
+def test_every_action_is_pinned_to_a_commit_and_says_its_version(path: Path) -> None:
+    lines = [line.strip(" -") for line in path.read_text(encoding="utf-8").splitlines() if "uses:" in line]
+    assert lines
+    assert [line for line in lines if not PINNED.fullmatch(line)] == []
+
+
+@each_workflow
+def test_a_workflow_has_no_rights_and_each_job_takes_the_one_it_needs(path: Path) -> None:
+    workflow = read(path)
+    assert workflow["permissions"] == {}
+    for name, job in workflow["jobs"].items():
+        assert job["permissions"] == ({"id-token": "write"} if name == "publish" else {"contents": "read"})
+        assert job["timeout-minutes"] <= 60
+
+
+@each_workflow
+def test_a_checkout_leaves_no_credentials_behind_and_nothing_takes_a_secret(path: Path) -> None:
+    steps = [step for job in read(path)["jobs"].values() for step in job["steps"]]
+    checkouts = [step for step in steps if "actions/checkout@" in step.get("uses", "")]
+    assert checkouts
+    assert all(step["with"]["persist-credentials"] is False for step in checkouts)
+    assert "secrets." not in path.read_text(encoding="utf-8")
+
+
+@each_workflow
+def test_what_runs_there_is_what_runs_everywhere(path: Path) -> None:
+    (job,) = [job for name, job in read(path)["jobs"].items() if name != "publish"]
+    assert "bash .ci/run" in [step.get("run") for step in job["steps"]]
+
+
+@each_workflow
+def test_no_command_of_a_workflow_is_made_of_what_a_stranger_wrote(path: Path) -> None:
+    commands = [step["run"] for job in read(path)["jobs"].values() for step in job["steps"] if "run" in step]
+    assert [command for command in commands if "${{" in command] == []
+
+
+def test_only_what_was_built_and_checked_is_published_and_only_by_the_trusted_workflow() -> None:
+    release = read(ROOT / ".github" / "workflows" / "release.yml")
+    assert release[True] == {"push": {"tags": ["v*"]}}  # YAML reads the key `on` as true
+    publish = release["jobs"]["publish"]
+    assert (publish["needs"], publish["environment"]) == ("build", "release")
+    assert [step["uses"].partition("@")[0] for step in publish["steps"]] == [
+        "actions/download-artifact",
+        "pypa/gh-action-pypi-publish",
+    ]
