@@ -1,7 +1,8 @@
-"""The application under test behind each adapter of ASGI: it notes what it can see of its one request."""
+"""The application under test behind each adapter of ASGI: it notes what it can see of its one request or WebSocket."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -12,15 +13,18 @@ from fastapi.responses import PlainTextResponse
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
+from starlette.requests import HTTPConnection
 from starlette.requests import Request as StarletteRequest
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
 
 from sslclientcert import ClientIdentity
 from sslclientcert import asgi as gateway
 from sslclientcert.fastapi import MutualTLS
 from sslclientcert.starlette import ClientCertBackend, problem_details
 
+from . import wsgi_applications
 from .contract import Adapter, Note, Request
 from .django_project import configured
 
@@ -35,7 +39,7 @@ from sslclientcert.django import client_identity as client_identity_of
 
 from .django_project.urls import header_names
 
-__all__ = ["APPLICATIONS", "asgi", "django", "fastapi", "starlette"]
+__all__ = ["APPLICATIONS", "asgi", "django", "drf", "fastapi", "starlette"]
 
 
 @contextmanager
@@ -55,13 +59,22 @@ def asgi(request: Request, note: Note) -> Iterator[Any]:
 
 @contextmanager
 def starlette(request: Request, note: Note) -> Iterator[Starlette]:
+    def note_connection(connection: HTTPConnection) -> None:
+        user = connection.user
+        note(user.client_identity if user.is_authenticated else None, connection.headers)
+
     async def view(http: StarletteRequest) -> Response:
-        note(http.user.client_identity if http.user.is_authenticated else None, http.headers)
+        note_connection(http)
         return Response("hello")
+
+    async def feed(websocket: WebSocket) -> None:
+        note_connection(websocket)
+        await websocket.accept()
+        await websocket.close()
 
     backend = ClientCertBackend(request.authenticator, required=request.required)
     middleware = [Middleware(AuthenticationMiddleware, backend=backend, on_error=problem_details)]
-    yield Starlette(routes=[Route("/", view)], middleware=middleware)
+    yield Starlette(routes=[Route("/", view), WebSocketRoute("/", feed)], middleware=middleware)
 
 
 @contextmanager
@@ -73,6 +86,12 @@ def fastapi(request: Request, note: Note) -> Iterator[FastAPI]:
     async def view(http: fastapi_framework.Request, identity: ClientIdentity | None = client) -> str:
         note(identity, http.headers)
         return "hello"
+
+    @app.websocket("/")
+    async def feed(websocket: WebSocket, identity: ClientIdentity | None = client) -> None:
+        note(identity, websocket.headers)
+        await websocket.accept()
+        await websocket.close()
 
     yield app
 
@@ -87,4 +106,12 @@ def django(request: Request, note: Note) -> Iterator[Any]:
         yield get_asgi_application()
 
 
-APPLICATIONS: Mapping[str, Adapter] = {"asgi": asgi, "starlette": starlette, "fastapi": fastapi, "django": django}
+drf = functools.partial(wsgi_applications.drf, application=get_asgi_application)  # its views are synchronous
+
+APPLICATIONS: Mapping[str, Adapter] = {
+    "asgi": asgi,
+    "starlette": starlette,
+    "fastapi": fastapi,
+    "django": django,
+    "drf": drf,
+}

@@ -128,6 +128,11 @@ class TestContractOfWebSockets(TestContract):
     extensions = DENIAL
 
 
+class TestContractOfWebSocketsOfAServerWithoutDenialResponses(TestContract):
+    kind = "websocket"
+    tells = False
+
+
 @pytest.fixture(scope="module")
 def ca() -> ClientCA:
     return ClientCA("Test CA", intermediates=1)

@@ -12,7 +12,7 @@ from sslclientcert import asgi
 from sslclientcert.testing import ClientCA, IssuedCertificate
 
 from . import asgi_applications
-from .contract import PROXY, STRANGER, AdapterContract, Outcome, Request, Seen, Visit, code_in
+from .contract import PROXY, STRANGER, AdapterContract, Outcome, Request, Seen, Visit, code_in, joined
 from .django_project import JUDGE, SESSIONS, USER, configured, database
 from .uvicorn_server import Served, serve
 
@@ -57,6 +57,24 @@ class TestContract(AdapterContract):
             seen = Seen()
             with asgi_applications.django(request, seen.note) as app:
                 answer = get("/", request.headers, request.peer, app)
+            return seen.outcome(answer.status_code, answer.content)
+
+        return visit
+
+
+class TestContractByDjangosOwnClient(AdapterContract):
+    @pytest.fixture
+    def visit(self) -> Visit:
+        def visit(request: Request) -> Outcome:
+            class FromPeer(AsyncClient):
+                """It has no way of its own to say where a request comes from."""
+
+                async def request(self, **scope: Any) -> Any:
+                    return await super().request(**{**scope, "client": (request.peer, 50000)})
+
+            seen = Seen()
+            with asgi_applications.django(request, seen.note):
+                answer = asyncio.run(FromPeer().get("/", headers=joined(request.headers)))
             return seen.outcome(answer.status_code, answer.content)
 
         return visit

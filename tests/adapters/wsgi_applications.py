@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
@@ -69,7 +69,12 @@ def django(request: Request, note: Note) -> Iterator[Any]:
 
 
 @contextmanager
-def drf(request: Request, note: Note, middleware: str = "django.middleware.common.CommonMiddleware") -> Iterator[Any]:
+def drf(
+    request: Request,
+    note: Note,
+    middleware: str = "django.middleware.common.CommonMiddleware",  # one that does not matter here
+    application: Callable[[], Any] = get_wsgi_application,
+) -> Iterator[Any]:
     class View(APIView):
         authentication_classes = (ClientCertAuthentication,)
         permission_classes = ()
@@ -81,7 +86,7 @@ def drf(request: Request, note: Note, middleware: str = "django.middleware.commo
 
     settings = {**request.django_settings, "USER_FROM": lambda identity: None}  # there is no database
     with configured(settings, middleware, ROOT_URLCONF=(path("", View.as_view()),)):
-        yield get_wsgi_application()
+        yield application()
 
 
 APPLICATIONS: Mapping[str, Adapter] = {"wsgi": wsgi, "flask": flask, "django": django, "drf": drf}
