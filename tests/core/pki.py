@@ -316,7 +316,7 @@ def content_of(element: bytes) -> bytes:
     return element[2 + (element[1] & 0x7F if element[1] & 0x80 else 0) :]
 
 
-def _signature(key: PrivateKey, data: bytes) -> bytes:
+def signature_by(key: PrivateKey, data: bytes) -> bytes:
     if isinstance(key, rsa.RSAPrivateKey):
         return key.sign(data, padding.PKCS1v15(), hashes.SHA256())
     if isinstance(key, ec.EllipticCurvePrivateKey):
@@ -332,7 +332,7 @@ def rewritten(der: bytes, key: PrivateKey, change: Callable[[list[bytes]], None]
     parts = elements(content_of(signed))
     change(parts)
     body = tlv(0x30, *parts)
-    return tlv(0x30, body, algorithm, tlv(0x03, b"\0", _signature(key, body)))
+    return tlv(0x30, body, algorithm, tlv(0x03, b"\0", signature_by(key, body)))
 
 
 def as_v1(party: Party, issuer: Party | None = None) -> Party:

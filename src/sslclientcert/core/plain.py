@@ -24,11 +24,13 @@ class PlainLeaf(NamedTuple):
     Attributes:
         issuer, subject: the names, as the DER of their RDNs; `plain_text` prints them.
         key_identifier: that of the authority key identifier, if the certificate has one.
+        has_point: whether the key is a point of a curve. That it lies on the curve was not looked at.
     """
 
     issuer: bytes
     subject: bytes
     key_identifier: bytes | None
+    has_point: bool
 
 
 # Certificate, TBSCertificate (both of 256 bytes and more), version 3, and the head of a positive serial number.
@@ -44,11 +46,11 @@ _SIGNATURE = re.compile(
 _VALIDITY = re.compile(rb"\x30\x1e\x17\x0d.{13}\x17\x0d.{13}\x30[\x00-\x7f]", re.DOTALL)
 
 # Attributes in RDNs of their own: country of two letters; any other of the arc 2.5.4, emailAddress and domainComponent,
-# as UTF8String, PrintableString or IA5String in printable ASCII.
+# as UTF8String, PrintableString or IA5String in printable ASCII, up to the 64 characters of RFC 5280 appendix A.1.
 _NAME = re.compile(
     rb"(?:\x31\x0b\x30\x09\x06\x03\x55\x04\x06\x13\x02[A-Z]{2}"
     rb"|\x31.\x30.\x06(?:\x03\x55\x04[^\x06]|\x09\x2a\x86\x48\x86\xf7\x0d\x01\x09\x01|\x0a\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x19)"
-    rb"[\x0c\x13\x16].[ -~]+)*",
+    rb"[\x0c\x13\x16].[ -~]{1,64})*",
     re.DOTALL,
 )
 
@@ -88,7 +90,9 @@ _EXTENSIONS = re.compile(
     rb")+",
     re.DOTALL,
 )
-_KINDS = re.compile(rb"\x06\x03\x55\x1d(.)", re.DOTALL)  # none may come twice
+# Which provisioner of step-ca let it be issued. No rule is about it, and nobody parses it.
+_STEP_PROVISIONER = b"\x06\x0c\x2b\x06\x01\x04\x01\x82\xa4\x64\xc6\x28\x40\x01"  # 1.3.6.1.4.1.37476.9000.64.1
+_KINDS = re.compile(rb"\x06\x03\x55\x1d.|" + re.escape(_STEP_PROVISIONER), re.DOTALL)  # none may come twice
 _ALTERNATIVE_NAMES = re.compile(rb"\x06\x03\x55\x1d\x11(?:\x01\x01\xff)?\x04")
 _ASCII_NAMES = (0x82, 0x86, 0x81)  # dNSName, uniformResourceIdentifier, rfc822Name
 _IP_ADDRESS = 0x87
@@ -110,20 +114,22 @@ def _walk(der: bytes) -> PlainLeaf | None:
         return None
     end = 8 + (der[6] << 8 | der[7])
     found = _SIGNATURE.match(der, 15 + der[14])
-    if found is None:
+    if found is None or not der.startswith(found[0], end):  # it stands behind what is signed once more
         return None
     issuer, validity = _content(der, found.end())
     found = _VALIDITY.match(der, validity)
-    if found is None or _NAME.fullmatch(der, issuer, validity) is None:
+    if found is None or not _is_plain_name(der, issuer, validity):
         return None
     subject = found.end()
     key = subject + der[subject - 1]
     found = _KEY.match(der, key)
-    if found is None or _NAME.fullmatch(der, subject, key) is None:
+    if found is None or not _is_plain_name(der, subject, key):
         return None
-    at = found.end()
-    found = _HEADS.match(der, at)
-    if found is not None:
+    at, has_point = found.end(), der[key + 1] != 0x82  # RSA keys alone take 256 bytes and more
+    if at < end:
+        found = _HEADS.match(der, at)
+        if found is None:
+            return None
         at = found.end()
     kinds = _KINDS.findall(der, at, end)
     if len(set(kinds)) != len(kinds):
@@ -136,6 +142,8 @@ def _walk(der: bytes) -> PlainLeaf | None:
             key_identifier = found[1] or key_identifier
         else:
             start, at = _content(der, at)
+            if der.startswith(_STEP_PROVISIONER + b"\x04", start):  # not critical
+                continue
             found = _ALTERNATIVE_NAMES.match(der, start)
             if found is None:
                 return None
@@ -143,7 +151,7 @@ def _walk(der: bytes) -> PlainLeaf | None:
             names, after = _content(der, value)
             if der[value] != 0x30 or after != at or not _are_plain(der, names, after):
                 return None
-    return PlainLeaf(der[issuer:validity], der[subject:key], key_identifier) if at == end else None
+    return PlainLeaf(der[issuer:validity], der[subject:key], key_identifier, has_point) if at == end else None
 
 
 def _content(der: bytes, at: int) -> tuple[int, int]:
@@ -156,6 +164,18 @@ def _content(der: bytes, at: int) -> tuple[int, int]:
     if size == 0x82 and der[at + 2]:
         return at + 4, at + 4 + (der[at + 2] << 8 | der[at + 3])
     raise IndexError  # another form of a length than the shortest (X.690 section 10.1), or too long to be plain
+
+
+def _is_plain_name(der: bytes, at: int, end: int) -> bool:
+    if _NAME.fullmatch(der, at, end) is None:
+        return False
+    # The pattern would take two attributes of one RDN, of which the first ends in "1" and a character, for two RDNs.
+    while at < end:
+        size = der[at + 1]
+        if der[at + 3] != size - 2:
+            return False
+        at += 2 + size
+    return at == end
 
 
 def _are_plain(der: bytes, at: int, end: int) -> bool:

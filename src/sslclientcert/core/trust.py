@@ -202,6 +202,11 @@ class _Trust:
     ) -> tuple[x509.Certificate, ...] | None:
         """Return the chain of a plain leaf that a judged issuer has issued: one link to verify. None: search for it."""
         leaf = presented.leaf
+        if plain.has_point:
+            try:
+                leaf.public_key()
+            except ValueError:
+                return None  # it is not on its curve
         try:
             found = builder.time(at).build_client_verifier().verify(leaf, []).chain
         except (VerificationError, ValueError) as error:
