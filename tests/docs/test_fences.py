@@ -14,7 +14,8 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 RUN = {"python", "console"}  # by run_page.py
 PLAIN = {"text", "http"}  # for the eye: a drawing, an answer
 DIRECTIVE = re.compile(r"\{[a-z:-]+\}")  # of the site, built with warnings as errors
-CONFIGURATION = {"nginx", "haproxy", "apache", "caddyfile", "yaml"}  # on the pages that tests/real loads into a proxy
+# On the pages that tests/real loads into a proxy; a diff is a change to the page's configuration, loaded with it.
+CONFIGURATION = {"nginx", "apache", "caddyfile", "yaml", "diff"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])

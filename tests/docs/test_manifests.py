@@ -27,7 +27,7 @@ CORE = {"v1", "apps/v1", "networking.k8s.io/v1"}
 FIELDS = {
     # https://doc.traefik.io/traefik/reference/routing-configuration/kubernetes/crd/
     "traefik.io/v1alpha1 TLSOption": "minVersion sniStrict clientAuth.secretNames[] clientAuth.clientAuthType",
-    "traefik.io/v1alpha1 Middleware": "passTLSClientCert.pem",
+    "traefik.io/v1alpha1 Middleware": "headers.customRequestHeaders.X-Forwarded-Tls-Client-Cert passTLSClientCert.pem",
     "traefik.io/v1alpha1 IngressRoute": "entryPoints[] routes[].kind routes[].match routes[].middlewares[].name "
     "routes[].services[].name routes[].services[].port tls.secretName tls.options.name tls.options.namespace",
     # https://gateway-api.sigs.k8s.io/reference/spec/ ; tls.frontend: https://gateway-api.sigs.k8s.io/geps/gep-91/
@@ -141,16 +141,19 @@ def test_what_the_deployment_sets_makes_an_authenticator(tmp_path: Path) -> None
 
 def test_the_annotations_of_ingress_nginx_are_those_of_its_row() -> None:
     row = yaml.safe_load(PROXIES["nginx-ingress"].configuration)["metadata"]["annotations"]
-    (ingress,) = [each for each in of_kind("Ingress") if each["spec"]["ingressClassName"] == "nginx"]
-    annotations = ingress["metadata"]["annotations"]
-    assert set(row) <= set(annotations)
-    assert all(annotations[name] == row[name] for name in row if not name.endswith("-secret"))
+    for ingress in of_kind("Ingress"):
+        if ingress["spec"]["ingressClassName"] == "nginx":
+            annotations = ingress["metadata"]["annotations"]
+            assert set(row) <= set(annotations)
+            assert all(annotations[name] == row[name] for name in row if not name.endswith("-secret"))
 
 
 def test_haproxy_ingress_sets_the_lines_of_its_row() -> None:
     (ingress,) = [each for each in of_kind("Ingress") if each["spec"]["ingressClassName"] == "haproxy"]
     snippet = ingress["metadata"]["annotations"]["haproxy-ingress.github.io/config-backend"]
-    assert lines(snippet) == lines(PROXIES["haproxy"].configuration)
+    *dropped, _, _, _, _ = lines(snippet)
+    assert [*dropped, *lines(PROXIES["haproxy"].configuration)] == lines(snippet)
+    assert dropped == ["http-request del-header _ -m sub", "http-request del-header Trailer"]
 
 
 def test_nginx_gateway_fabric_sets_the_header_lines_of_its_row() -> None:
@@ -160,10 +163,15 @@ def test_nginx_gateway_fabric_sets_the_header_lines_of_its_row() -> None:
     assert snippet["context"] == "http.server.location"
 
 
-def test_traefiks_middleware_is_that_of_its_row() -> None:
-    (middleware,) = of_kind("Middleware")
-    (row,) = yaml.safe_load(PROXIES["traefik"].configuration)["http"]["middlewares"].values()
-    assert middleware["spec"] == row
+def test_traefik_drops_the_header_of_the_client_before_it_sets_its_own_as_its_row_does() -> None:
+    row = yaml.safe_load(PROXIES["traefik"].configuration)["http"]["middlewares"]
+    assert {each["metadata"]["name"]: each["spec"] for each in of_kind("Middleware")} == {
+        "drop-client-cert": {"headers": {"customRequestHeaders": {"X-Forwarded-Tls-Client-Cert": ""}}},
+        **row,
+    }
+    (route,) = of_kind("IngressRoute")
+    (way,) = route["spec"]["routes"]
+    assert [each["name"] for each in way["middlewares"]] == ["drop-client-cert", "client-cert"]
 
 
 def test_envoy_gateway_and_contour_replace_the_header_and_send_what_its_row_needs() -> None:
