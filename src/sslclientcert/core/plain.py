@@ -6,8 +6,8 @@ yes: of a certificate that is not plain, because a rule refuses it or since it m
 the rules themselves are asked. So it can save time and cannot let anybody in; `tests/core/test_plain.py` holds it to
 the rules.
 
-The DER has been parsed as a certificate by cryptography before. Patterns have every length written out, but for names,
-where no printable character can be taken for the head of an element.
+The DER has been parsed as a certificate by cryptography before. Patterns have every length written out; those of names
+are measured.
 """
 
 from __future__ import annotations
@@ -101,7 +101,8 @@ _IP_ADDRESS = 0x87
 def plain_leaf(der: bytes) -> PlainLeaf | None:
     """Return what was found, if the certificate is plain: all its fields parse, and it keeps the rules for a leaf.
 
-    Not looked at: validity, signature and issuer, which are the path builder's.
+    Not looked at: validity, signature and issuer, which are the path builder's; and whether a point lies on its curve,
+    which the trust store asks.
     """
     try:
         return _walk(der)
@@ -126,11 +127,10 @@ def _walk(der: bytes) -> PlainLeaf | None:
     if found is None or not _is_plain_name(der, subject, key):
         return None
     at, has_point = found.end(), der[key + 1] != 0x82  # RSA keys alone take 256 bytes and more
-    if at < end:
-        found = _HEADS.match(der, at)
-        if found is None:
-            return None
-        at = found.end()
+    found = _HEADS.match(der, at) if at < end else found
+    if found is None:
+        return None
+    at = found.end()
     kinds = _KINDS.findall(der, at, end)
     if len(set(kinds)) != len(kinds):
         return None
