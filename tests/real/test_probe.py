@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -9,11 +10,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
+from cryptography import x509
 
-from sslclientcert.cli import main
+from sslclientcert import PROXIES
+from sslclientcert.cli import main, probe
+from sslclientcert.core.errors import CertificateMissing
 from sslclientcert.testing import ClientCA
 from sslclientcert.wsgi import ClientCertMiddleware
 
@@ -30,6 +35,7 @@ class Said:
 
 
 Command = Callable[..., Said]
+GOT_THROUGH = ("accepted", "refused by the application")
 
 
 @pytest.fixture
@@ -48,7 +54,7 @@ def ca() -> ClientCA:
 
 
 class Quiet(WSGIRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, *args: Any, **kwargs: Any) -> None:
         pass
 
 
@@ -101,6 +107,17 @@ def test_behind_an_nginx_that_sets_every_header_nothing_arrives(command: Command
     assert said.status == 0, said
 
 
+def test_what_got_through_is_a_table_with_the_line_that_closes_each(command: Command, guarded: int) -> None:
+    said = command("probe", f"http://127.0.0.1:{guarded}/", "--proxy", "nginx-ingress")
+    _, head, *rows = said.out.splitlines()
+    assert head.split() == ["proxy", "way", "certificate", "answer", "outcome"]
+    assert rows[0].split() == [
+        *("nginx-ingress", "exact", "without", "403", "certificate_untrusted", "refused", "by", "the", "application")
+    ]
+    assert "To close underscore, mixed spelling for nginx-ingress:" in rows
+    assert "To close exact, other case, twice, hop-by-hop for nginx-ingress:" in rows
+
+
 def test_an_application_that_does_not_answer_as_the_library_does_is_never_called_good(command: Command) -> None:
     with served(application) as port:
         said = command("probe", f"http://127.0.0.1:{port}/", "--proxy", "caddy")
@@ -117,7 +134,7 @@ def test_a_host_that_is_not_loopback_needs_a_word_of_its_owner(command: Command)
 def test_a_dry_run_says_every_request_and_sends_none(command: Command) -> None:
     said = command("probe", "https://192.0.2.1/", "--yes-i-own-this", "--dry-run", "--proxy", "haproxy")
     assert said.status == 0, said
-    assert said.out.startswith("9 requests to 192.0.2.1, none of them sent")
+    assert said.out.startswith("10 requests to 192.0.2.1, none of them sent")
     assert "X_SSL_CLIENT_CERT" in said.out.upper()
 
 
@@ -138,8 +155,8 @@ def test_underscore_twins_that_nginx_lets_through_over_tls_are_found(
         said = command("probe", url, "--cacert", str(pki.server_ca), "--proxy", "nginx-ingress", "--json")
         stranger = command("probe", url, "--proxy", "nginx-ingress")
     assert said.status == status, said
-    arrived = [each["way"] for each in json.loads(said.out)["findings"] if each["outcome"] != "not seen"]
-    assert arrived == (["underscore"] if status else [])
+    arrived = [each["way"] for each in json.loads(said.out)["findings"] if each["outcome"] in GOT_THROUGH]
+    assert arrived == (["underscore", "mixed spelling"] if status else [])
     assert stranger.status == 2, "a server's certificate that nobody vouches for was taken"
 
 
@@ -182,3 +199,153 @@ def test_a_trailer_that_uvicorn_adds_to_the_headers_is_found(
         said = command("probe", url, "--proxy", "nginx-ingress", "--json")
     outcomes = {each["way"]: each["outcome"] for each in json.loads(said.out)["findings"]}
     assert outcomes["trailer, not announced"] == ("refused by the application" if arrives else "not seen")
+
+
+# Every adapter's answer
+
+
+def refusals() -> Iterator[tuple[str, bytes]]:
+    """What each adapter answers to a client without a certificate."""
+    from fastapi import Depends, FastAPI
+    from flask import Flask
+    from starlette.applications import Starlette
+    from starlette.middleware import Middleware
+    from starlette.middleware.authentication import AuthenticationMiddleware
+    from starlette.testclient import TestClient
+
+    from sslclientcert.asgi import ClientCertMiddleware as AsgiMiddleware
+    from sslclientcert.fastapi import ClientCertHTTPException, MutualTLS
+    from sslclientcert.fastapi import problem_details as problem_of_fastapi
+    from sslclientcert.flask import ClientCert
+    from sslclientcert.starlette import ClientCertBackend, problem_details
+
+    judge = ClientCA().authenticator(trusted_proxies="*")
+    fastapi = FastAPI(dependencies=[Depends(MutualTLS(judge))])
+    fastapi.get("/")(lambda: None)
+    yield "fastapi", TestClient(fastapi).get("/").content
+    fastapi.add_exception_handler(ClientCertHTTPException, problem_of_fastapi)
+    yield "fastapi, problem_details", TestClient(fastapi).get("/").content
+    for name, on_error in (("starlette", None), ("starlette, problem_details", problem_details)):
+        backend = Middleware(AuthenticationMiddleware, backend=ClientCertBackend(judge), on_error=on_error)
+        yield name, TestClient(Starlette(middleware=[backend])).get("/").content
+    yield "asgi", TestClient(AsgiMiddleware(Starlette(), judge)).get("/").content
+    flask = Flask(__name__)
+    ClientCert(flask, authenticator=judge)
+    yield "flask", flask.test_client().get("/").data
+    error = CertificateMissing("none")
+    yield "django, drf", json.dumps(error.problem()).encode()
+
+
+def test_the_answer_of_every_adapter_is_understood() -> None:
+    for adapter, body in refusals():
+        assert probe._Answer(403, body).code == "certificate_missing", (adapter, body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"", b"null", b"[]", b"{}", b'"certificate_missing"', b'{"code": 1}', b'{"code": []}', b'{"code": "other"}'),
+        *(b'{"detail": "Not Found"}', b'{"detail": null}', b"<html>certificate_missing</html>", b"\xff", b"[" * 5000),
+    ],
+)
+def test_the_answer_of_anybody_else_is_no_code(body: bytes) -> None:
+    assert probe._Answer(403, body).code is None
+
+
+# Who is seen
+
+
+def naive(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    """Believes whatever header there is, as applications do without this library."""
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    value = environ.get("HTTP_SSL_CLIENT_CERT")
+    if value is None:
+        return [b"Hello nobody"]
+    certificate = x509.load_pem_x509_certificate(unquote(value).encode())
+    (name,) = certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+    return [f"Hello {name.value!s}".encode()]
+
+
+def greeting(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [f"Hello {environ['sslclientcert.identity'].common_name}".encode()]
+
+
+HAPROXY = """
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 30s
+    timeout server 30s
+listen proxy
+    bind 127.0.0.1:@PORT@ ssl crt {site}/tls.pem ca-file {ca} verify required
+    {lines}
+    server app 127.0.0.1:{port}
+"""
+SETS = "http-request set-header ssl-client-cert %[ssl_c_der,base64]"
+
+
+@contextmanager
+def behind_haproxy(wsgi: Any, ca: Path, pki: Pki, folder: Path, lines: str) -> Iterator[str]:
+    with served(wsgi) as port:
+        configuration = HAPROXY.format(site=pki.site, ca=ca, port=port, lines=lines)
+        with running("haproxy", configuration, folder / "haproxy") as proxy:
+            yield f"https://localhost:{proxy.port}/"
+
+
+def test_a_proxy_that_lets_nobody_in_without_a_certificate_is_probed_with_one(
+    command: Command, ca: ClientCA, pki: Pki, tmp_path: Path
+) -> None:
+    certificate, key = ca.issue("alice").write(tmp_path)
+    row = dataclasses.replace(
+        PROXIES["haproxy"],
+        certificate_header="ssl-client-cert",
+        chain_header=None,
+        chain_encoding=None,
+        verdict_header=None,
+        presence_header=None,
+    )
+    guard = ClientCertMiddleware(greeting, ca.authenticator(proxy=row))
+    options = [
+        "--cacert",
+        str(pki.server_ca),
+        "--cert",
+        str(certificate),
+        "--key",
+        str(key),
+        "--proxy",
+        "nginx-ingress",
+    ]
+    with behind_haproxy(
+        guard, ca.write(tmp_path / "ca.crt"), pki, tmp_path, f"http-request del-header _ -m sub\n{SETS}"
+    ) as url:
+        said = command("probe", url, *options)
+        alone = command("probe", url, "--cacert", str(pki.server_ca))
+    assert said.status == 0, said
+    assert "without a certificate, localhost:" in said.out
+    assert (alone.status, "probe with --cert" in alone.err) == (2, True), alone
+
+
+def test_a_forgery_that_changes_who_is_seen_is_found_though_every_answer_is_200(
+    command: Command, ca: ClientCA, pki: Pki, tmp_path: Path
+) -> None:
+    certificate, key = ca.issue("alice").write(tmp_path)
+    options = [
+        "--cacert",
+        str(pki.server_ca),
+        "--cert",
+        str(certificate),
+        "--key",
+        str(key),
+        "--proxy",
+        "nginx-ingress",
+    ]
+    # A proxy that adds its header where the client has sent none.
+    escaped = quote(ca.issue("alice").pem, safe="").replace("%", "%%")
+    lines = f"http-request set-header ssl-client-cert {escaped} unless {{ req.hdr(ssl-client-cert) -m found }}"
+    with behind_haproxy(naive, ca.write(tmp_path / "ca.crt"), pki, tmp_path, lines) as url:
+        said = command("probe", url, *options, "--json")
+    assert said.status == 1, said
+    outcomes = {each["way"]: each["outcome"] for each in json.loads(said.out)["findings"]}
+    assert outcomes["exact"] == outcomes["other case"] == "accepted"
+    assert outcomes["trailer"] == "not seen"

@@ -1,13 +1,15 @@
 """`sslclientcert probe`: send forged certificate headers through a proxy of one's own, and see whether one arrives.
 
 The application tells: an adapter of this library answers a forgery that reached it with a problem code other than the
-one it answers without it. What it does not read it cannot tell: a forgery of another proxy's headers goes unseen.
+one it answers without it, and a page that names its client names another or none. What the application does not read it
+cannot tell: a forgery of another proxy's headers goes unseen.
 """
 
 from __future__ import annotations
 
 import argparse
 import ipaddress
+import itertools
 import json as json_format
 import secrets
 import socket
@@ -15,9 +17,14 @@ import ssl
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
+from pathlib import Path
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from ..core.errors import ClientCertError
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
+from ..core.errors import ClientCertError, HeaderAmbiguous
 from ..core.proxies import PROXIES, Proxy
 from ..testing import ClientCA, encode
 from .evidence import row_of
@@ -26,9 +33,9 @@ from .terminal import Misuse, add_json, painted, shown
 __all__ = ["add_arguments", "run"]
 
 _MOST_BODY = 1 << 20
-_CODES = frozenset(each.code for each in ClientCertError.__subclasses__() if hasattr(each, "code"))
-_WAYS = ("exact", "other case", "underscore", "twice", "trailer", "trailer, not announced", "hop-by-hop")
+_CODES = {each.code: each.title for each in ClientCertError.__subclasses__()}
 _GOT_THROUGH = ("accepted", "refused by the application")
+_MOST_SPELLINGS = 14
 
 Line = tuple[str, str]
 
@@ -59,11 +66,29 @@ class _Forgery:
 @dataclass(frozen=True)
 class _Answer:
     status: int
-    code: str | None
-    marked: bool = False
+    body: bytes = b""
+
+    @property
+    def code(self) -> str | None:
+        """The library's code, as each of its adapters has it answered; None if another has answered."""
+        try:
+            said: Any = json_format.loads(self.body)
+        except (ValueError, RecursionError):
+            text = self.body.decode("utf-8", "replace").strip()  # Starlette's own: the title alone
+            return next((code for code, title in _CODES.items() if text == title), None)
+        if isinstance(said, dict):
+            said = said.get("detail", said)  # FastAPI's HTTPException
+        code = said.get("code") if isinstance(said, dict) else None
+        return code if isinstance(code, str) and code in _CODES else None
+
+    def names(self, whom: Iterable[str]) -> bool:
+        return any(name.encode() in self.body for name in whom)
 
     def __str__(self) -> str:
         return f"{self.status} {self.code}" if self.code else str(self.status)
+
+    def is_like(self, other: _Answer) -> bool:
+        return (self.status, self.code) == (other.status, other.code)
 
 
 @dataclass(frozen=True)
@@ -71,7 +96,6 @@ class _Target:
     url: SplitResult
     context: ssl.SSLContext | None
     timeout: float
-    marker: str
 
     def ask(self, forgery: _Forgery | None = None) -> _Answer:
         """Send one request and return what the answer says; no redirect is followed.
@@ -89,21 +113,14 @@ class _Target:
                 response = HTTPResponse(stream)
                 response.begin()
                 body = response.read(_MOST_BODY)
-        code = None
-        if response.headers.get_content_type() == "application/problem+json":
-            try:
-                said = json_format.loads(body)
-            except ValueError:
-                said = None
-            code = said.get("code") if isinstance(said, dict) else None
-        return _Answer(response.status, code if code in _CODES else None, self.marker.encode() in body)
+        return _Answer(response.status, body)
 
     def tell(self, forgery: _Forgery) -> _Answer:
         """Send a forgery; a connection that ends without an answer has the status 0, of which nothing can be told."""
         try:
             return self.ask(forgery)
         except (OSError, HTTPException):
-            return _Answer(0, None)
+            return _Answer(0)
 
 
 def _request(url: SplitResult, forgery: _Forgery | None) -> bytes:
@@ -135,38 +152,96 @@ def _forgeries(rows: Iterable[Proxy], marker: str) -> Iterator[_Forgery]:
         yield _Forgery(row, "exact", lines)
         yield _Forgery(row, "other case", tuple((name.upper(), value) for name, value in lines))
         yield _Forgery(row, "underscore", tuple((name.replace("-", "_"), value) for name, value in lines))
+        mixed = tuple((name, marker) for name in _mixed_spellings(row.certificate_header))
+        if mixed:
+            yield _Forgery(row, "mixed spelling", mixed)
         yield _Forgery(row, "twice", lines + lines)
         yield _Forgery(row, "trailer", (), lines, announced=True)
         yield _Forgery(row, "trailer, not announced", (), lines)
         yield _Forgery(row, "hop-by-hop", lines)
 
 
-def _outcome(answer: _Answer, usual: _Answer) -> str:
-    """Say what became of a forgery, by the answer and the one to the same request without it."""
-    if answer.marked or (200 <= answer.status < 300 <= usual.status):
-        return "accepted"
-    if answer.code is not None and answer.code != usual.code:
-        return "refused by the application"
-    if (answer.status, answer.code) == (usual.status, usual.code):
-        return "not seen"
-    if 400 <= answer.status < 500 and answer.status != 429:
-        return "refused on the way"
-    return "unclear"
+def _mixed_spellings(name: str) -> list[str]:
+    """Return the spellings of a name in which some hyphens are underscores, and some are not."""
+    parts = name.split("-")
+    spellings = ["".join(map("".join, zip(parts, (*each, ""), strict=True))) for each in _joints(len(parts) - 1)]
+    return spellings[1:-1][:_MOST_SPELLINGS]  # the first is the name, the last has underscores alone
+
+
+def _joints(count: int) -> Iterator[tuple[str, ...]]:
+    return itertools.product("-_", repeat=count)
+
+
+@dataclass(frozen=True)
+class _Client:
+    """With or without a certificate: how the application answers it when nothing is forged, and by which names."""
+
+    which: str
+    usual: _Answer
+    names: tuple[str, ...]
+
+    @property
+    def can_tell(self) -> bool:
+        """Whether the answer shows that the application reads the proxy's headers."""
+        return self.usual.code not in (None, "proxy_untrusted") or self.is_named
+
+    @property
+    def is_named(self) -> bool:
+        return 200 <= self.usual.status < 300 and self.usual.names(self.names)
+
+    def outcome(self, forgery: _Forgery, answer: _Answer, marker: str) -> str:
+        """Say what became of a forgery, by the answer to it."""
+        if answer.names([marker]) or (200 <= answer.status < 300 <= self.usual.status):
+            return "accepted"
+        if answer.is_like(self.usual):
+            return "accepted" if self.is_named and not answer.names(self.names) else "not seen"
+        if forgery.announced and answer.code == HeaderAmbiguous.code:
+            return "announcement refused"
+        if answer.code is not None:
+            return "refused by the application"
+        return "refused on the way" if 400 <= answer.status < 500 and answer.status != 429 else "unclear"
+
+
+def _names_of(cert: str | None) -> tuple[str, ...]:
+    """Return what a page would call the holder of a certificate: common names, alternative names, fingerprint."""
+    if cert is None:
+        return ()
+    try:
+        certificate = x509.load_pem_x509_certificate(Path(cert).read_bytes())
+        common_names = certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+        extensions = [one.value for one in certificate.extensions]
+    except ValueError as error:
+        raise Misuse(f"{cert}: not a certificate in PEM: {error}") from error
+    names = [str(one.value) for one in common_names]
+    for value in extensions:
+        if isinstance(value, x509.SubjectAlternativeName):
+            for kind in (x509.DNSName, x509.RFC822Name, x509.UniformResourceIdentifier):
+                names += value.get_values_for_type(kind)
+    return (*filter(None, names), certificate.fingerprint(hashes.SHA256()).hex())
+
+
+_UNDERSCORES = {
+    "nginx-ingress": 'enable-underscores-in-headers: "false"  # in the ConfigMap of the controller',
+    "nginx": "underscores_in_headers off;",
+    "haproxy": "http-request del-header _ -m sub",
+    "envoy": "common_http_protocol_options: {headers_with_underscores_action: REJECT_REQUEST}",
+}
 
 
 def _remedy(row: Proxy, way: str) -> str:
-    """Return what closes a way, in the words of the row's configuration."""
+    """Return what closes a way, in the words of the row's configuration if it has one."""
     names = [name for name in row.headers if name]
-    if way == "underscore":
-        return "nginx: underscores_in_headers off; others: delete " + ", ".join(n.replace("-", "_") for n in names)
+    if way in ("underscore", "mixed spelling"):
+        spelled = [name.replace("-", "_") for name in names] + _mixed_spellings(names[0])
+        return _UNDERSCORES.get(
+            row.name, f"drop every header with an underscore in its name, such as {', '.join(spelled)}"
+        )
     if way.startswith("trailer"):
         return "drop request trailers at the proxy, or run uvicorn with --http h11"
     if way == "hop-by-hop":
-        return "set these after the proxy has applied Connection, and ask the middleware for require_proxy_success"
-    lines = [line.strip() for line in row.configuration.splitlines() if line.strip()]
-    if not lines:
-        return "remove these from every request before the proxy sets its own: " + ", ".join(names)
-    return "on every request, unconditionally: " + " | ".join(lines)
+        return "drop the header Connection before these are set (Apache: RequestHeader unset Connection)"
+    wanted = row.configuration or f"remove {', '.join(names)} before the proxy sets its own"
+    return f"on every request, unconditionally:\n{wanted.rstrip()}"
 
 
 def _checked(url: str, owned: bool) -> SplitResult:
@@ -229,8 +304,8 @@ def run(
     _check_files(split, cert, key)
     marker = f"sslclientcert-probe-{secrets.token_hex(8)}"
     forgeries = list(_forgeries([row_of(proxy)] if proxy else PROXIES.values(), marker))
-    clients = {"without": None, **({"with": cert} if cert else {})}
-    count = len(clients) * (len(forgeries) + 2)
+    files = {"without": None, **({"with": cert} if cert else {})}
+    count = len(files) * (len(forgeries) + 2)
     if dry_run:
         print(f"{count} requests to {split.netloc}, none of them sent")
         print(*(f"{_request(split, each).decode('latin-1')}" for each in forgeries), sep="\n")
@@ -239,31 +314,53 @@ def run(
         print(f"{count} requests to {split.netloc}", flush=True)
     findings: list[dict[str, str]] = []
     told = False
-    for client, file in clients.items():
+    for which, file in files.items():
+        names = _names_of(file)
         try:
             context = _context(cacert, insecure, file, key) if split.scheme == "https" else None
-            target = _Target(split, context, timeout, marker)
-            usual = target.ask()
-            answers = [(each, target.tell(each)) for each in forgeries]
+            target = _Target(split, context, timeout)
+            client = _Client(which, target.ask(), names)
+        except (OSError, HTTPException) as error:
+            if file is None and cert and not isinstance(error, ssl.SSLCertVerificationError):
+                if not json:
+                    print(f"without a certificate, {split.netloc} ends the connection: {type(error).__name__}")
+                continue
+            raise _no_answer(split, which, error) from error
+        answers = [(each, target.tell(each)) for each in forgeries]
+        try:
             again = target.ask()
         except (OSError, HTTPException) as error:
-            raise Misuse(f"{split.netloc}, {client} a client certificate: {type(error).__name__}: {error}") from error
-        if usual != again:
-            raise Misuse(f"without any forgery it answers {usual}, then {again}: nothing can be told")
-        told = told or usual.code not in (None, "proxy_untrusted")
+            raise _no_answer(split, which, error) from error
+        if not again.is_like(client.usual):
+            raise Misuse(f"without any forgery it answers {client.usual}, then {again}: nothing can be told")
+        told = told or client.can_tell
         for each, answer in answers:
             findings.append(
                 {
                     "proxy": each.row.name,
                     "way": each.way,
-                    "client_certificate": client,
-                    "usual": str(usual),
+                    "client_certificate": which,
+                    "usual": str(client.usual),
                     "answer": str(answer),
-                    "outcome": _outcome(answer, usual),
+                    "outcome": client.outcome(each, answer, marker),
                     "remedy": _remedy(each.row, each.way),
                 }
             )
     return _report(findings, told=told, count=count, json=json)
+
+
+def _no_answer(split: SplitResult, which: str, error: Exception) -> Misuse:
+    hint = "; if it demands one, probe with --cert" if which == "without" else ""
+    return Misuse(f"{split.netloc}, {which} a client certificate: {type(error).__name__}: {error}{hint}")
+
+
+_COLUMNS = {
+    "proxy": "proxy",
+    "way": "way",
+    "client_certificate": "certificate",
+    "answer": "answer",
+    "outcome": "outcome",
+}
 
 
 def _report(findings: list[dict[str, str]], *, told: bool, count: int, json: bool) -> int:
@@ -273,14 +370,36 @@ def _report(findings: list[dict[str, str]], *, told: bool, count: int, json: boo
     if json:
         print(json_format.dumps({"requests": count, "status": status, "findings": findings}, indent=2))
         return status
-    for each in through + unclear:
-        print(f"{each['proxy']}, {each['way']}, {each['client_certificate']} a client certificate")
-        print(f"  {painted(each['outcome'], 'red')}: {each['answer']} instead of {each['usual']}")
-        if each in through:
-            print(f"  {shown(each['remedy'], 2000)}")
+    if through or unclear:
+        _print_table(through + unclear)
+    remedies: dict[tuple[str, str], list[str]] = {}
+    plainly = {
+        (each["proxy"], each["client_certificate"]): each["remedy"] for each in through if each["way"] == "exact"
+    }
+    for each in through:
+        # What arrives as it is arrives with Connection too, and that closes it.
+        same = plainly.get((each["proxy"], each["client_certificate"])) if each["way"] == "hop-by-hop" else None
+        remedies.setdefault((each["proxy"], same or each["remedy"]), []).append(each["way"])
+    for (proxy, remedy), ways in remedies.items():
+        print(f"\nTo close {', '.join(dict.fromkeys(ways))} for {proxy}:")
+        print(*(f"    {shown(line)}" for line in remedy.splitlines()), sep="\n")
     if status == 0:
         print("No forgery was seen to arrive. What this application does not read, it cannot tell.")
     elif not through:
-        why = "some answers are unclear" if unclear else "the application did not answer as sslclientcert does"
-        print(f"NOTHING CAN BE TOLD: {why}. Name a page that answers certificate_missing without a certificate.")
+        why = (
+            "some answers are unclear" if unclear else "no answer shows that the application reads the proxy's headers"
+        )
+        print(
+            f"NOTHING CAN BE TOLD: {why}. Name a page that answers certificate_missing without a certificate, or that "
+            "names its client."
+        )
     return status
+
+
+def _print_table(findings: list[dict[str, str]]) -> None:
+    widths = {key: max(len(title), *(len(each[key]) for each in findings)) for key, title in _COLUMNS.items()}
+    print("  ".join(title.ljust(widths[key]) for key, title in _COLUMNS.items()).rstrip())
+    for each in findings:
+        cells = {key: shown(each[key]).ljust(widths[key]) for key in _COLUMNS}
+        cells["outcome"] = painted(each["outcome"], "red" if each["outcome"] in _GOT_THROUGH else "yellow")
+        print("  ".join(cells.values()))
