@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:  # two pips must not write into one environment
-.PHONY: help demo test fuzz lint format types docs build check clean
+.PHONY: help demo test bench fuzz lint format types docs build check clean
 
 PYTHON ?= python3
 ifneq ($(origin PYTHON),file)
@@ -32,6 +32,9 @@ test: $(VENV)/.has-test  ## run the tests, with branch coverage of the library
 fuzz: $(VENV)/.has-test $(VENV)/.has-fuzz  ## fuzz what reads headers, certificates and lists, SECONDS=60 for each target
 	cd tests && $(abspath $(BIN))/python -m core.fuzz --seconds $(SECONDS)
 
+bench: $(VENV)/.has-bench  ## measure the library beside its alternatives, ten minutes; make bench RECORD=1 puts it on the page
+	$(BIN)/python -m benchmarks $(if $(RECORD),--record) $(SECTIONS)
+
 lint: $(VENV)/.has-lint  ## look for mistakes and for what the formatter would change
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -57,7 +60,7 @@ check: lint types docs build test  ## everything above
 
 clean:  ## remove everything these targets made
 	rm -rf .venv .venv-* build dist .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	find docs examples src tests tools -name __pycache__ -prune -exec rm -rf {} +
+	find benchmarks docs examples src tests tools -name __pycache__ -prune -exec rm -rf {} +
 
 $(BIN)/python:
 	$(PYTHON) tools/make_venv.py $(VENV)

@@ -11,7 +11,7 @@ from sslclientcert.testing import ClientCA
 from .contestants import pki_core
 from .pki import Case, issue
 from .recipe import recipe
-from .tables import Table, measured
+from .tables import Cell, Table, measured
 from .timing import Batch, calls, interleave
 
 __all__ = ["SIZES", "VERIFY", "run"]
@@ -29,7 +29,7 @@ def run(effort: float) -> Table:
     """Measure verification and loading with each bundle."""
     cases = {size: _case(size) for size in SIZES}
     units = {VERIFY: 1e-6, _RECIPE: 1e-6, _PKI_CORE: 1e-6, _LOAD: 1e-3, _STORE: 1e-3}
-    rows = {}
+    rows: dict[str, list[Cell | str | None]] = {}
     for name, make, seconds in (
         (VERIFY, _verify, 3.0),
         (_RECIPE, lambda one: calls(recipe(one.bundle), one.values), 1.0),

@@ -54,8 +54,8 @@ def run(effort: float) -> Table:
         "The cache (ratio to warm)",
         ("", *CASES),
         rows,
-        f"*An entry*: what a new process grows by, for each of {_ENTRIES:,} certificates. *Distinct headers*: good ones, "
-        "through the cache as it is by default. *Warm*: eight clients in turn; before each batch of them, "
+        f"*An entry*: what a new process grows by, for each of {_ENTRIES:,} certificates. *Distinct headers*: good "
+        "ones, through the cache as it is by default. *Warm*: eight clients in turn; before each batch of them, "
         f"{_FLOOD} requests of others that are not timed, through a cache for 256.",
     )
 

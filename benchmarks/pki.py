@@ -16,12 +16,12 @@ from sslclientcert import ClientCertAuthenticator
 from sslclientcert.testing import ClientCA, IssuedCertificate
 from sslclientcert.testing.ca import KeyKind, PrivateKey
 
-__all__ = ["CASES", "PEER", "Case", "Pairs", "case", "issue", "pairs", "request"]
+__all__ = ["CASES", "PEER", "TRUSTED", "Case", "Pairs", "case", "issue", "pairs", "request"]
 
 Pairs = list[tuple[str, str]]
 
 PEER = "10.0.0.7"
-_TRUSTED = ["loopback", "unix", "10.0.0.0/8"]
+TRUSTED = ["loopback", "unix", "10.0.0.0/8"]
 _CLIENTS = 8
 _FOLDER = tempfile.TemporaryDirectory(prefix="sslclientcert-bench-")  # goes when the interpreter ends
 
@@ -115,7 +115,7 @@ class Case:
 
         With room for two entries, and more clients in turn, every request is a new one to it.
         """
-        return ClientCertAuthenticator(self.path, trusted_proxies=_TRUSTED, cache_entries=cache_entries)
+        return ClientCertAuthenticator(self.path, trusted_proxies=TRUSTED, cache_entries=cache_entries)
 
 
 def request(client: IssuedCertificate) -> list[tuple[bytes, bytes]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 
 from sslclientcert import ClientCertAuthenticator, ClientCertError, decode
@@ -27,21 +28,16 @@ _STRANGER = "192.0.2.1"
 def run(effort: float) -> Table:
     """Measure every way to be refused."""
     columns: dict[str, dict[str, Cell]] = {}
-    codes: dict[str, str] = {GOOD: ""}
+    codes: dict[str, str] = {}
     for name in CASES:
-        one = case(name)
-        authenticator = one.authenticator(cache_entries=2)
-        batches = {GOOD: calls(lambda headers: authenticator.authenticate(headers, peer=PEER), one.pairs)}
-        for each, headers in _hostile(one).items():
-            peer = _STRANGER if "not from the proxy" in each else PEER
-            batches[each], codes[each] = _refusal(authenticator, headers, peer)
-        for each, count in ((BIG, _FILL), (HUGE, 16 * _FILL)):
-            value = _PEM.format("%41" * count)
-            batches[each] = calls(lambda value: _code(lambda: decode(value)), lambda value=value: value)
-            codes[each] = _code(lambda: decode(value))
+        batches: dict[str, Batch] = {}
+        for each, (batch, code) in _refusals(case(name)).items():
+            batches[each], codes[each] = batch, code
         rounds = interleave(batches, 1.0 * effort)
         columns[name] = {each: measured(rounds[each], rounds[GOOD]) for each in batches}
-    rows = {each: [*(columns[name][each] for name in CASES), code] for each, code in codes.items()}
+    rows: dict[str, list[Cell | str | None]] = {
+        each: [*(columns[name][each] for name in CASES), code] for each, code in codes.items()
+    }
     return Table(
         "Refusals: µs (ratio to a good one that is not in the cache)",
         ("", *CASES, "refused with"),
@@ -49,6 +45,23 @@ def run(effort: float) -> Table:
         "By `authenticate(headers, peer)` with ten headers, logged to a handler that writes nothing. The most that "
         "`max_header_bytes` lets through by default is 64 KB; the last two rows show that decoding is linear.",
     )
+
+
+def _refusals(one: Case) -> Mapping[str, tuple[Batch, str]]:
+    """Return the batches of each, with the code that it is refused with."""
+    authenticator = one.authenticator(cache_entries=2)
+    good = calls(lambda headers: authenticator.authenticate(headers, peer=PEER), one.pairs)
+    found = {GOOD: (good, "")}
+    for each, headers in _hostile(one).items():
+        found[each] = _refusal(authenticator, headers, _STRANGER if "not from the proxy" in each else PEER)
+    for each, count in ((BIG, _FILL), (HUGE, 16 * _FILL)):
+        value = _PEM.format("%41" * count)
+        found[each] = calls(_decoded, itertools.repeat(value).__next__), _decoded(value)
+    return found
+
+
+def _decoded(value: str) -> str:
+    return _code(lambda: decode(value))
 
 
 def _hostile(one: Case) -> Mapping[str, Pairs]:

@@ -53,9 +53,8 @@ class Table:
         """
         found = self.rows[row][self.columns[1:].index(column)] if column in self.columns else None
         if not isinstance(found, Cell):
-            raise LookupError(f"{self.title}: there is no number for {row!r}, {column!r}")
+            raise LookupError(f"{self.title}: there is no number for {row!r}, {column!r}")  # noqa: TRY004  # its place is wrong
         return found
-
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Table:
@@ -89,6 +88,6 @@ def number(value: float) -> str:
 def markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a table in Markdown, its columns aligned for whoever reads it on a terminal."""
     widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
-    lines = [[name.ljust(width) for name, width in zip(columns, widths, strict=True)], ["-" * width for width in widths]]
-    lines += [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows]
+    lines = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in (columns, *rows)]
+    lines.insert(1, ["-" * width for width in widths])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
