@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import textwrap
+
 import pytest
 
 from sslclientcert import PROXIES
@@ -10,7 +12,8 @@ from .conftest import Command
 def test_every_proxy_has_a_line_with_its_headers_and_encoding(command: Command) -> None:
     said = command("proxies")
     assert (said.status, said.err) == (0, "")
-    _, *lines = said.out.splitlines()
+    table, _, _ = said.out.partition("\n\n")
+    _, *lines = table.splitlines()
     assert [line.split()[:3] for line in lines] == [
         [row.name, row.certificate_header, row.certificate_encoding] for row in PROXIES.values()
     ]
@@ -18,12 +21,19 @@ def test_every_proxy_has_a_line_with_its_headers_and_encoding(command: Command) 
         assert all(header in line for header in row.headers if header)
 
 
+def test_the_configuration_of_each_follows_the_table(command: Command) -> None:
+    _, *snippets = command("proxies").out.rstrip("\n").split("\n\n")
+    assert [snippet.partition("\n")[0] for snippet in snippets] == list(PROXIES)
+    for snippet, row in zip(snippets, PROXIES.values(), strict=True):
+        assert textwrap.dedent(snippet.partition("\n")[2]) == row.configuration.rstrip()
+
+
 @pytest.mark.parametrize("name", PROXIES)
 def test_one_proxy_is_shown_with_its_configuration_to_copy(command: Command, name: str) -> None:
     said = command("proxies", name)
     assert said.status == 0
     assert all(header in said.out for header in PROXIES[name].headers if header)
-    assert said.out.rstrip().endswith(PROXIES[name].configuration.rstrip() or "see the manual of the proxy.")
+    assert said.out.rstrip().endswith(PROXIES[name].configuration.rstrip())
 
 
 def test_json_has_the_fields_of_the_rows(command: Command) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 from markdown_it import MarkdownIt
@@ -58,7 +59,31 @@ def blocks(page: str) -> dict[str, str]:
     return {each.split("\n")[0].removeprefix("# "): each for each in fences if each.startswith("# /etc/")}
 
 
-def configuration(proxy: str, pki: Pki, upstream: str, *, verifies: bool) -> tuple[str, str, dict[str, str]]:
+def unsafe(page: str) -> dict[str, str]:
+    """Return the changes to its configuration that a page warns of (its blocks of `diff`), by the heading over each."""
+    heading, found = "", {}
+    tokens = MarkdownIt().parse((PAGES / f"{page}.md").read_text(encoding="utf-8"))
+    for token, following in itertools.pairwise(tokens):
+        if token.type == "heading_open":
+            heading = following.content
+        elif token.type == "fence" and token.info == "diff":
+            assert heading not in found, f"{page}.md: two changes under {heading!r}"
+            found[heading] = token.content
+    return found
+
+
+def _changed(texts: list[str], change: str) -> list[str]:
+    """Apply a diff: each run of lines, of which those with `-` and ` ` stand in one of the files, once."""
+    for run in change.split("@@\n"):
+        old, new = ("".join(line[1:] for line in run.splitlines(True) if line[0] in marks) for marks in ("- ", "+ "))
+        assert [text.count(old) for text in texts].count(1) == 1, f"not once in the page's configuration:\n{old}"
+        texts = [text.replace(old, new) for text in texts]
+    return texts
+
+
+def configuration(
+    proxy: str, pki: Pki, upstream: str, *, verifies: bool, change: str = ""
+) -> tuple[str, str, dict[str, str]]:
     """Return kind, main file and other files of the page's configuration, for `rigs.running`.
 
     Parameters:
@@ -66,6 +91,7 @@ def configuration(proxy: str, pki: Pki, upstream: str, *, verifies: bool) -> tup
         pki: whose server certificate and client CA it gets.
         upstream: the application's `address:port`.
         verifies: as on the page; or else the application alone judges the client's certificate.
+        change: one of the page's `unsafe` changes to it.
     """
     kind = _KINDS[proxy]
     changes = {"/etc/ssl/app/": f"{pki.site}/", "/etc/client-ca/ca.crt": str(pki.bundle), **_FOR_LOOPBACK[kind]}
@@ -73,6 +99,8 @@ def configuration(proxy: str, pki: Pki, upstream: str, *, verifies: bool) -> tup
         changes |= _JUDGED_BY_THE_APPLICATION[kind]
     main, *others = blocks(proxy).items()
     texts = [main[1], *(text for _, text in others)]
+    if change:
+        texts = _changed(texts, change)
     for old, new in changes.items():
         assert any(old in text for text in texts), f"{proxy}.md does not say {old!r}"
         filled = new.replace("{upstream}", upstream).replace("{port}", upstream.rpartition(":")[2])

@@ -78,10 +78,10 @@ class Pki:
         for command in DOCUMENTATION.splitlines():
             self._run(*shlex.split(command))
         self.client = {"documentation": Credentials(certificate=folder / "client.crt", key=folder / "client.key")}
-        self._root("root", "Tests Root", "ec")
+        self._root("root", "Tests Root", "P-256")
         self._root("edwards", "Tests Ed25519 Root", "ed25519")
-        self._root("stranger-root", "Stranger Root", "ec")
-        self._root("impostor-root", "Tests Root", "ec")
+        self._root("stranger-root", "Stranger Root", "P-256")
+        self._root("impostor-root", "Tests Root", "P-256")
         self._issue("intermediate", "Tests Intermediate", "root", "basicConstraints=critical,CA:TRUE,pathlen:0\n")
 
         self._client("good", "alice", "root", CLIENT + SANS)
@@ -97,9 +97,15 @@ class Pki:
         self._client("via-forwarded", "erin", "unbundled", CLIENT + SANS)
         with self.client["via-forwarded"].certificate.open("a", encoding="ascii") as chain:
             chain.write((folder / "unbundled.crt").read_text(encoding="ascii"))
-        self._client("large", "frank", "root", CLIENT + _many_sans(220), key="rsa:4096")  # 6 KB
+        self._client("large", "frank", "root", CLIENT + _many_sans(240))  # 6 KB
         self._client("huge", "grace", "root", CLIENT + _many_sans(540))  # 13 KB
         self._client("xfcc-injection", "mallory", "root", CLIENT + injected_san(self.client["good"]))
+        self._client("any-purpose", "alice", "root", CLIENT.replace("clientAuth", "anyExtendedKeyUsage"))
+        self._client("key-encipherment", "alice", "root", CLIENT.replace("digitalSignature", "keyEncipherment"))
+        self._client("sha-1-signature", "alice", "root", CLIENT, digest="sha1")
+        self._client("rsa-1024", "alice", "root", CLIENT, key="rsa:1024")
+        self._client("p-521", "alice", "root", CLIENT, key="P-521")
+        self._client("ed25519", "alice", "root", CLIENT, key="ed25519")
         self._client("expired", "alice", "root", CLIENT + SANS, dates=("20200101000000Z", "20210101000000Z"))
         self._client("not-yet-valid", "alice", "root", CLIENT + SANS, dates=("20990101000000Z", "20991231000000Z"))
 
@@ -125,8 +131,9 @@ class Pki:
             raise AssertionError(f"{shlex.join(command)}\n{done.stderr}")
 
     def _key(self, kind: str) -> tuple[str, ...]:
-        curve = ("-pkeyopt", "ec_paramgen_curve:P-256") if kind == "ec" else ()
-        return ("-newkey", kind, *curve, "-nodes")
+        if kind.startswith("P-"):
+            return ("-newkey", "ec", "-pkeyopt", f"ec_paramgen_curve:{kind}", "-nodes")
+        return ("-newkey", kind, "-nodes")
 
     def _root(self, name: str, common_name: str, kind: str) -> None:
         subject, out = ("-subj", f"/CN={common_name}"), ("-keyout", f"{name}.key", "-out", f"{name}.crt")
@@ -140,7 +147,8 @@ class Pki:
         extensions: str,
         *,
         dates: tuple[str, str] | None = None,
-        key: str = "ec",
+        key: str = "P-256",
+        digest: str = "sha256",
     ) -> None:
         (self.folder / f"{name}.ext").write_text(extensions, encoding="utf-8")
         subject = ("-utf8", "-subj", "/CN=" + common_name.replace("\\", "\\\\").replace("/", "\\/"))
@@ -148,7 +156,7 @@ class Pki:
         what = ("-in", f"{name}.csr", "-extfile", f"{name}.ext", "-out", f"{name}.crt")
         if dates is None:
             signer = ("-CA", f"{issuer}.crt", "-CAkey", f"{issuer}.key", "-CAcreateserial")
-            self._run("openssl", "x509", "-req", "-days", "30", *signer, *what)
+            self._run("openssl", "x509", "-req", "-days", "30", f"-{digest}", *signer, *what)
         else:
             # `openssl x509` has no -not_before before 3.4; `openssl ca` has always had -startdate.
             (self.folder / "index.txt").touch()
@@ -165,7 +173,8 @@ class Pki:
         extensions: str,
         *,
         dates: tuple[str, str] | None = None,
-        key: str = "ec",
+        key: str = "P-256",
+        digest: str = "sha256",
     ) -> None:
-        self._issue(name, common_name, issuer, extensions, dates=dates, key=key)
+        self._issue(name, common_name, issuer, extensions, dates=dates, key=key, digest=digest)
         self.client[name] = Credentials(certificate=self.folder / f"{name}.crt", key=self.folder / f"{name}.key")

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import base64
-import http.client
+import ssl
 import tempfile
 from collections.abc import Iterator
+from http.client import HTTPException
 from pathlib import Path
 
+import httpx2
 import pytest
-from cryptography import x509
+from markdown_it import MarkdownIt
 
 from sslclientcert import PROXIES as ROWS
-from sslclientcert.testing import encode
 
-from .configurations import PROXIES, blocks, configuration
+from .configurations import PAGES, PROXIES, blocks
+from .fronts import FORGERIES, Front, front
 from .pki import Pki
-from .rigs import RunningProxy, running
-from .servers import DEADLINE_SECONDS, Application, Headers, Reply, _exchange, application, tls_context
+from .servers import Application, Reply, application
+
+RUN = ("nginx-ingress", *PROXIES)
 
 
 @pytest.fixture(scope="module")
@@ -29,42 +32,24 @@ def upstream(pki: Pki) -> Iterator[Application]:
         yield started
 
 
-class Front:
-    """A proxy in front of the application, which alone judges the client's certificate."""
-
-    def __init__(self, name: str, running_proxy: RunningProxy, pki: Pki) -> None:
-        self.name, self.pki = name, pki
-        self._port = running_proxy.port
-
-    def get(self, client: str | None, headers: Headers = ()) -> Reply:
-        context = tls_context(self.pki.server_ca, None if client is None else self.pki.client[client])
-        connection = http.client.HTTPSConnection("localhost", self._port, timeout=DEADLINE_SECONDS, context=context)
-        return _exchange(connection, headers, f"/{self.name}", "GET")
-
-    def forged(self, way: str) -> list[tuple[str, str]]:
-        """What the proxy would send for the client "good"; its holder is whom the forger poses as."""
-        genuine = list(encode(x509.load_der_x509_certificate(self.pki.client["good"].der), self.name).items())
-        twins = [(name.replace("-", "_"), value) for name, value in genuine]
-        return {
-            "exact": genuine,
-            "underscores": twins,
-            "one underscore": [(name.replace("-", "_", 1), value) for name, value in genuine],
-            "twice": genuine + genuine,
-            "both spellings": twins + genuine,
-            "hidden by Connection": [*genuine, ("Connection", ", ".join(["close", *(name for name, _ in genuine)]))],
-        }[way]
-
-
-FORGERIES = ("exact", "underscores", "one underscore", "twice", "both spellings", "hidden by Connection")
-
-
-@pytest.fixture(scope="module", params=PROXIES)
-def front(
+@pytest.fixture(scope="module", params=RUN)
+def open_front(
     request: pytest.FixtureRequest, pki: Pki, upstream: Application, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Front]:
-    kind, text, files = configuration(request.param, pki, upstream.upstream, verifies=False)
-    with running(kind, text, tmp_path_factory.mktemp(request.param), files=files) as started:
-        yield Front(request.param, started, pki)
+    """Each proxy, asking for a certificate and leaving it to the application to judge."""
+    folder = tmp_path_factory.mktemp("open") / request.param
+    with front(request.param, pki, upstream, folder, verifies=False) as started:
+        yield started
+
+
+@pytest.fixture(scope="module", params=RUN)
+def strict_front(
+    request: pytest.FixtureRequest, pki: Pki, upstream: Application, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Front]:
+    """Each proxy as its page has it: it refuses clients without a good certificate itself."""
+    folder = tmp_path_factory.mktemp("strict") / request.param
+    with front(request.param, pki, upstream, folder, verifies=True) as started:
+        yield started
 
 
 def leaf(reply: Reply) -> bytes:
@@ -72,65 +57,183 @@ def leaf(reply: Reply) -> bytes:
     return base64.b64decode(reply.json["leaf"])
 
 
-@pytest.mark.parametrize(
-    "client",
-    [
-        "documentation",
-        "good",
-        "common-name-only",
-        "via-intermediate",
-        "ed25519-root",
-        "utf-8",
-        "hostile",
-        "large",
-        "xfcc-injection",
-    ],
+SEEN = (
+    "documentation",
+    "good",
+    "common-name-only",
+    "via-intermediate",
+    "ed25519-root",
+    "utf-8",
+    "hostile",
+    "large",
+    "xfcc-injection",
 )
-def test_the_application_sees_the_very_certificate_of_the_handshake(front: Front, client: str) -> None:
-    assert leaf(front.get(client)) == front.pki.client[client].der
 
 
-def test_a_request_without_certificate_is_refused_as_that(front: Front) -> None:
-    assert front.get(None).code == "certificate_missing"
+@pytest.mark.parametrize("client", SEEN)
+def test_the_application_sees_the_very_certificate_of_the_handshake(open_front: Front, client: str) -> None:
+    assert leaf(open_front.get(client)) == open_front.pki.client[client].der
+
+
+@pytest.mark.parametrize("client", SEEN)
+def test_the_configuration_of_the_page_as_it_stands_shows_the_same(strict_front: Front, client: str) -> None:
+    assert leaf(strict_front.get(client)) == strict_front.pki.client[client].der
+
+
+def test_a_request_without_certificate_is_refused_as_that(open_front: Front) -> None:
+    assert open_front.get(None).code == "certificate_missing"
 
 
 @pytest.mark.parametrize("client", ["stranger", "impostor"])
-def test_a_strangers_certificate_is_refused(front: Front, client: str) -> None:
-    assert front.get(client).code == "certificate_untrusted"
+def test_a_strangers_certificate_is_refused(open_front: Front, client: str) -> None:
+    assert open_front.get(client).code == "certificate_untrusted"
 
 
-def test_an_intermediate_that_the_bundle_lacks_is_seen_where_the_proxy_forwards_the_chain(front: Front) -> None:
-    reply = front.get("via-forwarded")
-    if front.name in ("envoy", "haproxy", "traefik"):
-        assert leaf(reply) == front.pki.client["via-forwarded"].der
+def test_an_intermediate_that_the_bundle_lacks_is_seen_where_the_proxy_forwards_the_chain(open_front: Front) -> None:
+    reply = open_front.get("via-forwarded")
+    if open_front.name in ("envoy", "haproxy", "traefik"):
+        assert leaf(reply) == open_front.pki.client["via-forwarded"].der
     else:
         assert reply.code == "certificate_untrusted"
 
 
-def test_a_certificate_of_14_kilobytes_is_seen_whole_or_refused(front: Front) -> None:
-    reply = front.get("huge")
+def test_a_certificate_of_14_kilobytes_is_seen_whole_or_refused(open_front: Front) -> None:
+    reply = open_front.get("huge")
     # HAProxy sends an empty header for what does not fit into its buffer of 16 KB.
-    refused = {"haproxy": "forwarding_inconsistent", "rfc9440": "certificate_missing"}.get(front.name)
+    refused = {"haproxy": "forwarding_inconsistent", "rfc9440": "certificate_missing"}.get(open_front.name)
     if refused:
         assert reply.code == refused
     else:
-        assert leaf(reply) == front.pki.client["huge"].der
+        assert leaf(reply) == open_front.pki.client["huge"].der
 
 
 @pytest.mark.parametrize("way", FORGERIES)
 @pytest.mark.parametrize("client", [None, "common-name-only", "stranger"])
-def test_a_forged_header_never_makes_anybody_its_holder(front: Front, client: str | None, way: str) -> None:
-    reply = front.get(client, front.forged(way))
-    if front.name == "envoy" and way in ("underscores", "one underscore", "both spellings"):
+def test_a_forged_header_never_makes_anybody_its_holder(open_front: Front, client: str | None, way: str) -> None:
+    reply = open_front.get(client, open_front.forged(way))
+    if open_front.name == "envoy" and way in ("underscores", "one underscore", "both spellings"):
         assert (reply.status, reply.code) == (400, None)  # Envoy refuses every request with such a name
     elif client == "common-name-only":
-        assert leaf(reply) == front.pki.client[client].der
+        assert leaf(reply) == open_front.pki.client[client].der
     else:
         assert reply.code == ("certificate_missing" if client is None else "certificate_untrusted")
 
 
-@pytest.mark.parametrize("page", [name for name in PROXIES if ROWS[name].configuration])
+@pytest.mark.parametrize("way", FORGERIES)
+def test_nor_behind_the_configuration_of_the_page_as_it_stands(strict_front: Front, way: str) -> None:
+    reply = strict_front.get("common-name-only", strict_front.forged(way))
+    if strict_front.name == "envoy" and way in ("underscores", "one underscore", "both spellings"):
+        assert (reply.status, reply.code) == (400, None)
+    else:
+        assert leaf(reply) == strict_front.pki.client["common-name-only"].der
+
+
+@pytest.mark.parametrize("client", ["good", "hostile", "large"])
+def test_the_certificate_of_an_http2_client_is_seen(open_front: Front, client: str) -> None:
+    assert leaf(open_front.get_over_http2(client)) == open_front.pki.client[client].der
+
+
+@pytest.mark.parametrize("way", ["exact", "underscores", "twice"])
+@pytest.mark.parametrize("client", [None, "common-name-only", "stranger"])
+def test_a_header_forged_over_http2_makes_nobody_its_holder(open_front: Front, client: str | None, way: str) -> None:
+    if open_front.name == "envoy" and way == "underscores":
+        with pytest.raises(httpx2.RemoteProtocolError, match="StreamReset"):
+            open_front.get_over_http2(client, open_front.forged(way))
+        return
+    reply = open_front.get_over_http2(client, open_front.forged(way))
+    if client == "common-name-only":
+        assert leaf(reply) == open_front.pki.client[client].der
+    else:
+        assert reply.code == ("certificate_missing" if client is None else "certificate_untrusted")
+
+
+def table(heading: str, column: str) -> dict[str, str]:
+    """The column of a table of docs/proxies/index.md that has a proxy's name at its head, by the first column."""
+    tokens = MarkdownIt().enable("table").parse((PAGES / "index.md").read_text(encoding="utf-8"))
+    start = next(number for number, token in enumerate(tokens) if token.content == heading)
+    end = next(number for number, token in enumerate(tokens) if number > start and token.type == "table_close")
+    cells = [token.content for token in tokens[start + 1 : end] if token.type == "inline" and token.level == 4]
+    columns = cells.index("Envoy") + 1
+    rows = [cells[first : first + columns] for first in range(0, len(cells), columns)]
+    at = next(number for number, cell in enumerate(rows[0]) if column in cell.lower().split(", "))
+    return {row[0]: row[at] for row in rows[1:]}
+
+
+def column_of(front_: Front) -> str:
+    return {"nginx-ingress": "ingress-nginx", "rfc9440": "haproxy"}.get(front_.name, front_.name)
+
+
+SHOWN = {
+    "a good certificate": "good",
+    "none": None,
+    "one by a stranger's CA": "stranger",
+    "one that has expired": "expired",
+    "one for servers only": "server-auth-only",
+    "one for any purpose, and none by name": "any-purpose",
+    "one whose key may only encipher": "key-encipherment",
+    "an RSA key of 1024 bits": "rsa-1024",
+    "a SHA-1 signature": "sha-1-signature",
+    "a key on the curve P-521": "p-521",
+    "an Ed25519 key": "ed25519",
+}
+
+
+def became(strict_front: Front, client: str | None) -> str:
+    """What became of a client: refused by the proxy itself, or by the library, or let in."""
+    strict_front.context(client)  # what the client itself has against its certificate is raised here
+    try:
+        reply = strict_front.get(client)
+    except (OSError, HTTPException):
+        return "refused"
+    if reply.status == 200:
+        assert client is not None
+        assert leaf(reply) == strict_front.pki.client[client].der
+        return "let in"
+    return "refused" if reply.code is None else f"`{reply.code}`"
+
+
+def test_who_is_let_in_is_what_the_table_says(strict_front: Front) -> None:
+    real = {what: became(strict_front, client) for what, client in SHOWN.items()}
+    assert table("Who is let in", column_of(strict_front)) == real
+
+
+def test_what_a_resumed_session_keeps_is_what_the_table_says(strict_front: Front) -> None:
+    real = {}
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        replies, resumed = strict_front.get_twice("good", version)
+        assert [leaf(reply) for reply in replies] == [strict_front.pki.client["good"].der] * 2
+        real[f"a session of {version.name.replace('v', ' ').replace('_', '.')} is resumed"] = "yes" if resumed else "no"
+        (first, second), _ = strict_front.get_twice("via-forwarded", version)
+        if first.status == 200:
+            intermediates = "kept" if second.status == 200 else "lost"
+            assert leaf(first) == strict_front.pki.client["via-forwarded"].der
+        else:
+            intermediates = "never sent"
+        assert {first.code, second.code} <= {None, "certificate_untrusted"}
+        assert real.setdefault("the client's intermediates are then", intermediates) == intermediates
+    said = table("Resumed sessions", column_of(strict_front))
+    if strict_front.name == "rfc9440":  # HAProxy without the line that sends the chain
+        said["the client's intermediates are then"] = "never sent"
+    assert said == real
+
+
+def test_a_forged_header_on_a_resumed_session_makes_nobody_its_holder(open_front: Front) -> None:
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        forged = open_front.forged("exact")
+        replies, _ = open_front.get_twice("common-name-only", version, forged)
+        assert [leaf(reply) for reply in replies] == [open_front.pki.client["common-name-only"].der] * 2
+        replies, _ = open_front.get_twice(None, version, forged)
+        assert [reply.code for reply in replies] == ["certificate_missing"] * 2
+
+
+@pytest.mark.parametrize("page", PROXIES)
 def test_the_snippet_to_copy_is_in_the_configuration_that_is_tested(page: str) -> None:
     said = " ".join(" ".join(blocks(page).values()).split())
     for line in ROWS[page].configuration.splitlines():
         assert " ".join(line.split()).removesuffix(" {") in said, line
+
+
+@pytest.mark.parametrize("name", sorted(ROWS.keys() - set(PROXIES)))
+def test_the_snippet_of_a_row_that_is_not_tested_like_that_is_on_its_page(name: str) -> None:
+    page = "nginx-ingress" if name == "nginx-ingress" else "cloud"
+    assert f"```text\n{ROWS[name].configuration}```\n" in (PAGES / f"{page}.md").read_text(encoding="utf-8")

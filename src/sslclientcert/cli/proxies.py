@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json as json_format
+import textwrap
 
 from ..core.proxies import PROXIES, Proxy
 from .evidence import row_of
@@ -22,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(*, name: str | None, json: bool) -> int:
-    """Print the table, or one row of it with its configuration.
+    """Print the table with the configuration of each row, or one row of it with its own.
 
     Parameters:
         name: the row to print alone.
@@ -40,7 +41,7 @@ def run(*, name: str | None, json: bool) -> int:
     elif json:
         print(json_format.dumps([_as_dict(row) for row in PROXIES.values()], indent=2))
     else:
-        print(_table())
+        print("\n\n".join([_table(), *map(_snippet, PROXIES.values())]))
     return 0
 
 
@@ -67,11 +68,14 @@ def _table() -> str:
     return "\n".join([painted(head, "dim"), *rows])
 
 
+def _snippet(row: Proxy) -> str:
+    return f"{painted(row.name, 'dim')}\n{textwrap.indent(row.configuration.rstrip(), '  ')}"
+
+
 def _one(row: Proxy) -> str:
     encodings = _encodings(row)
     lines = [
         f"{painted(role.ljust(12), 'dim')}{header}" + (f" ({encodings[role]})" if role in encodings else "")
         for role, header in _roles(row).items()
     ]
-    configuration = row.configuration.rstrip() or "No configuration to copy: see the manual of the proxy."
-    return "\n".join([*lines, "", configuration])
+    return "\n".join([*lines, "", row.configuration.rstrip()])

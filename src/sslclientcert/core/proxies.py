@@ -148,6 +148,8 @@ proxy_set_header X-SSL-Client-Verify $ssl_client_verify;
         certificate_header="x-forwarded-client-cert",
         certificate_encoding="xfcc",
         configuration="""\
+common_http_protocol_options:
+  headers_with_underscores_action: REJECT_REQUEST
 forward_client_cert_details: SANITIZE_SET
 set_current_client_cert_details: {cert: true, chain: true}
 """,
@@ -178,6 +180,8 @@ http:
         verdict_none=frozenset({""}),
         presence_header="x-ssl-client-used",
         configuration="""\
+http-request del-header _ -m sub
+http-request del-header Trailer
 http-request set-header X-SSL-Client-Cert %[ssl_c_der,base64]
 http-request set-header X-SSL-Client-Chain %[ssl_c_chain_der,base64]
 http-request set-header X-SSL-Client-Verify %[ssl_c_verify]
@@ -194,6 +198,13 @@ http-request set-header X-SSL-Client-Used %[ssl_c_used]
         verdict_none=frozenset({"NONE", "(null)"}),
         configuration="""\
 SSLVerifyClient require
+RequestHeader unset Connection
+RequestHeader unset X_SSL_CERT
+RequestHeader unset X_SSL-CERT
+RequestHeader unset X-SSL_CERT
+RequestHeader unset X_SSL_VERIFY
+RequestHeader unset X_SSL-VERIFY
+RequestHeader unset X-SSL_VERIFY
 RequestHeader set X-SSL-CERT "%{SSL_CLIENT_CERT}s"
 RequestHeader set X-SSL-VERIFY "%{SSL_CLIENT_VERIFY}s"
 """,
@@ -209,24 +220,36 @@ reverse_proxy 127.0.0.1:8000 {
 }
 """,
     ),
-    # https://www.rfc-editor.org/rfc/rfc9440
+    # https://www.rfc-editor.org/rfc/rfc9440 ; the example is HAProxy's.
     Proxy(
         name="rfc9440",
         certificate_header="client-cert",
         certificate_encoding="byte-sequence",
         chain_header="client-cert-chain",
         chain_encoding="byte-sequence-list",
+        configuration="""\
+http-request del-header _ -m sub
+http-request del-header Trailer
+http-request del-header Client-Cert-Chain
+http-request set-header Client-Cert :%[ssl_c_der,base64]:
+""",
     ),
     # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/mutual-authentication.html
     Proxy(
         name="aws-alb",
         certificate_header="x-amzn-mtls-clientcert",
         certificate_encoding="url-pem-chain",
+        configuration="""\
+aws elbv2 modify-listener --listener-arn "$LISTENER" --mutual-authentication Mode=passthrough
+""",
     ),
     Proxy(
         name="aws-alb-verify",
         certificate_header="x-amzn-mtls-clientcert-leaf",
         certificate_encoding="url-pem",
+        configuration="""\
+aws elbv2 modify-listener --listener-arn "$LISTENER" --mutual-authentication Mode=verify,TrustStoreArn="$TRUST_STORE"
+""",
     ),
     # https://cloud.google.com/load-balancing/docs/https/custom-headers-global ; the names are the deployment's choice.
     Proxy(
@@ -250,19 +273,31 @@ customRequestHeaders:
 - "X-Client-Cert-Chain-Verified:{client_cert_chain_verified}"
 """,
     ),
-    # https://developers.cloudflare.com/ssl/client-certificates/forward-a-client-certificate/
+    # https://developers.cloudflare.com/ssl/client-certificates/forward-a-client-certificate/ : two rules of "Modify
+    # Request Header"; the first takes away what a client sent itself.
     Proxy(
         name="cloudflare",
         certificate_header="client-cert",
         certificate_encoding="byte-sequence",
         chain_header="client-cert-chain",
         chain_encoding="byte-sequence-list",
+        configuration="""\
+expression: true
+  Remove       Client-Cert
+  Remove       Client-Cert-Chain
+expression: cf.tls_client_auth.cert_verified and not cf.tls_client_auth.cert_revoked
+  Set dynamic  Client-Cert        cf.tls_client_auth.cert_rfc9440
+  Set dynamic  Client-Cert-Chain  cf.tls_client_auth.cert_chain_rfc9440
+""",
     ),
     # https://learn.microsoft.com/azure/app-service/app-service-web-configure-tls-mutual-auth
     Proxy(
         name="azure-app-service",
         certificate_header="x-arr-clientcert",
         certificate_encoding="base64-der",
+        configuration="""\
+az webapp update --set clientCertEnabled=true --name "$APP" --resource-group "$GROUP"
+""",
     ),
 )
 

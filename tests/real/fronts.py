@@ -1,0 +1,135 @@
+"""Real proxies in front of the application, by the configurations of docs/proxies/, and what a client can ask them."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+from cryptography import x509
+
+from sslclientcert.cli.nginx import Ingress, nginx
+from sslclientcert.testing import encode
+
+from .configurations import configuration
+from .pki import Pki
+from .rigs import running
+from .servers import DEADLINE_SECONDS, PROXY_ADDRESS, Application, Headers, Reply, _exchange, tls_context
+
+FORGERIES = ("exact", "underscores", "one underscore", "twice", "both spellings", "hidden by Connection")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Front:
+    """A proxy in front of the application, on a port of its own.
+
+    Attributes:
+        name: the row by which the application reads it.
+        pki: whose certificates the clients show.
+        port: where it listens. Caddy answers to the name localhost alone.
+    """
+
+    name: str
+    pki: Pki
+    port: int
+
+    @property
+    def url(self) -> str:
+        """A page of the application that needs a certificate."""
+        return f"https://localhost:{self.port}/{self.name}"
+
+    def context(self, client: str | None) -> ssl.SSLContext:
+        context = tls_context(self.pki.server_ca, None)
+        context.set_ciphers("DEFAULT@SECLEVEL=0")  # above it, a client refuses to show its own weak key
+        if client is not None:
+            context.load_cert_chain(self.pki.client[client].certificate, self.pki.client[client].key)
+        return context
+
+    def get(self, client: str | None, headers: Headers = ()) -> Reply:
+        """Ask with this client's certificate, or none; over HTTP/1.1, header names as they are.
+
+        Raises:
+            OSError: the proxy ended the connection.
+        """
+        context = self.context(client)
+        connection = http.client.HTTPSConnection("localhost", self.port, timeout=DEADLINE_SECONDS, context=context)
+        return _exchange(connection, headers, f"/{self.name}", "GET")
+
+    def get_over_http2(self, client: str | None, headers: Headers = ()) -> Reply:
+        """The same over HTTP/2, in which names are in lower case."""
+        with httpx2.Client(
+            verify=self.context(client), http1=False, http2=True, trust_env=False, timeout=DEADLINE_SECONDS
+        ) as session:
+            said = session.get(self.url, headers=list(headers))
+        assert said.http_version == "HTTP/2"
+        return Reply(said.status_code, dict(said.headers), said.content)
+
+    def get_twice(self, client: str | None, tls: ssl.TLSVersion, headers: Headers = ()) -> tuple[list[Reply], bool]:
+        """Ask on two connections, of which the second offers the TLS session of the first.
+
+        Returns:
+            Both answers, and whether the proxy resumed the session.
+        """
+        context = self.context(client)
+        context.minimum_version = context.maximum_version = tls
+        replies: list[Reply] = []
+        session, resumed = None, None
+        for _ in range(2):
+            with (
+                socket.create_connection((PROXY_ADDRESS, self.port), DEADLINE_SECONDS) as plain,
+                context.wrap_socket(plain, server_hostname="localhost", session=session) as stream,
+            ):
+                lines = [f"GET /{self.name} HTTP/1.1", f"Host: localhost:{self.port}"]
+                lines += [f"{name}: {value}" for name, value in headers]
+                stream.sendall("\r\n".join([*lines, "", ""]).encode())
+                response = http.client.HTTPResponse(stream)
+                response.begin()
+                said = {name.lower(): value for name, value in response.getheaders()}
+                replies.append(Reply(response.status, said, response.read()))
+                session, resumed = stream.session, stream.session_reused
+        return replies, bool(resumed)
+
+    def forged(self, way: str, whose: str = "good") -> list[tuple[str, str]]:
+        """What the proxy would send for a client; its holder is whom the forger poses as."""
+        genuine = list(encode(x509.load_der_x509_certificate(self.pki.client[whose].der), self.name).items())
+        twins = [(name.replace("-", "_"), value) for name, value in genuine]
+        return {
+            "exact": genuine,
+            "underscores": twins,
+            "one underscore": [(name.replace("-", "_", 1), value) for name, value in genuine],
+            "twice": genuine + genuine,
+            "both spellings": twins + genuine,
+            "hidden by Connection": [*genuine, ("Connection", ", ".join(["close", *(name for name, _ in genuine)]))],
+        }[way]
+
+
+@contextmanager
+def front(
+    name: str, pki: Pki, upstream: Application, folder: Path, *, verifies: bool, change: str = "", row: str = ""
+) -> Iterator[Front]:
+    """Run the proxy of a page, or ingress-nginx's nginx, in front of the application, until the block ends.
+
+    Parameters:
+        name: of the page.
+        pki: whose server certificate and client CA it gets.
+        upstream: the application.
+        folder: to make, for this proxy alone.
+        verifies: whether the proxy refuses bad certificates itself, as on the page; or leaves that to the application.
+        change: a change to the configuration, as a diff.
+        row: the row by which the application reads it, if it is not that of the page.
+    """
+    if name == "nginx-ingress":
+        folder.mkdir()
+        mode = "on" if verifies else "optional_no_ca"
+        ingress = Ingress(upstream=upstream.upstream, ca=pki.bundle, verify_client=mode)
+        with nginx(folder, [ingress], certificate=pki.server.certificate, key=pki.server.key) as (port,):
+            yield Front(name=name, pki=pki, port=port)
+        return
+    kind, text, files = configuration(name, pki, upstream.upstream, verifies=verifies, change=change)
+    with running(kind, text, folder, files=files) as started:
+        yield Front(name=row or name, pki=pki, port=started.port)

@@ -1,0 +1,208 @@
+"""What docs/proxies/ warns of, in the real proxies: what each such configuration lets in, and that probe finds it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from sslclientcert.cli import main
+from sslclientcert.cli.nginx import Ingress, nginx
+
+from .configurations import PAGES, PROXIES, unsafe
+from .fronts import Front, front
+from .pki import Pki
+from .rigs import running
+from .servers import Application, Reply, application
+
+VICTIM = "let in as somebody else"
+NOBODY, ANYBODY = None, "common-name-only"  # a client without a certificate, and one with a good one of its own
+
+
+class Hole(NamedTuple):
+    """A way by which a forgery arrives: what the client shows, how it forges, and what the application makes of it."""
+
+    client: str | None
+    way: str
+    becomes: str
+    probed_as: tuple[str, str]
+    """The way by which `probe` finds it, and whether with its certificate or without."""
+    row: str = ""
+
+
+SET_CONDITIONALLY = Hole(NOBODY, "exact", VICTIM, ("exact", "without"))
+UNDERSCORES = Hole(ANYBODY, "underscores", "header_ambiguous", ("underscore", "with"))
+HOLES = {
+    "nginx": {
+        "Underscores let in": UNDERSCORES,
+        "The certificate left to the client": Hole(ANYBODY, "exact", VICTIM, ("exact", "with")),
+        "A line of the location's own": Hole(NOBODY, "exact", VICTIM, ("exact", "without")),
+    },
+    "haproxy": {"Set where there is a certificate": SET_CONDITIONALLY, "Underscores let in": UNDERSCORES},
+    "apache": {
+        "Set where there is a certificate": SET_CONDITIONALLY,
+        "Underscores let in": UNDERSCORES,
+        "Removed at the client's word": Hole(
+            ANYBODY, "hidden by Connection", "certificate_missing", ("hop-by-hop", "with")
+        ),
+    },
+    "caddy": {
+        "Set where there is a certificate": SET_CONDITIONALLY,
+        "Added instead of set": Hole(ANYBODY, "exact", "header_ambiguous", ("exact", "with")),
+    },
+    "traefik": {
+        "Every client trusted": SET_CONDITIONALLY,
+        "Every client trusted, one spelling dropped": Hole(
+            NOBODY, "underscores", "header_ambiguous", ("underscore", "without")
+        ),
+    },
+    "envoy": {
+        "Forwarding what clients send": SET_CONDITIONALLY,
+        "Appending in front of clients": Hole(ANYBODY, "exact", "header_ambiguous", ("exact", "with")),
+        "A header of one's own": Hole(NOBODY, "exact", VICTIM, ("exact", "without"), row="nginx"),
+        "Underscores let in": UNDERSCORES,
+    },
+    "rfc9440": {"Set where there is a certificate": SET_CONDITIONALLY, "Underscores let in": UNDERSCORES},
+}
+# Changes that are no hole for the probe: another format, and one that takes a certificate made for the purpose.
+OTHERS = {
+    "nginx": {"The older variable"},
+    "haproxy": {"The recipe of Tomcat's SSLValve"},
+    "envoy": {"URI and DNS names forwarded"},
+}
+OF_THE_INGRESS = {
+    "The certificate not passed": Hole(ANYBODY, "exact", "forwarding_inconsistent", ("exact", "without")),
+    "A host without auth-tls-secret": Hole(NOBODY, "exact", VICTIM, ("exact", "without")),
+}
+
+Probe = Callable[[Front], tuple[int, set[tuple[str, str]]]]
+
+
+@pytest.fixture
+def probe(capsys: pytest.CaptureFixture[str]) -> Probe:
+    """Run `sslclientcert probe`: its exit status, and the ways by which a forgery arrived."""
+
+    def call(probed: Front) -> tuple[int, set[tuple[str, str]]]:
+        client = probed.pki.client["good"]
+        files = ["--cacert", str(probed.pki.server_ca), "--cert", str(client.certificate), "--key", str(client.key)]
+        status = main(["probe", probed.url, "--proxy", probed.name, "--json", *files])
+        found: list[dict[str, Any]] = json.loads(capsys.readouterr().out)["findings"]
+        arrived = ("accepted", "refused by the application")
+        return status, {(each["way"], each["client_certificate"]) for each in found if each["outcome"] in arrived}
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def upstreams(pki: Pki) -> Iterator[dict[str, Application]]:
+    with tempfile.TemporaryDirectory(prefix="unsafe-") as name, ExitStack() as stack:
+        yield {
+            server: stack.enter_context(application(Path(name), server, pki.bundle, "asgi_of_every_proxy"))
+            for server in ("uvicorn-h11", "uvicorn-httptools")
+        }
+
+
+@pytest.fixture
+def upstream(upstreams: dict[str, Application]) -> Application:
+    """The application on a server that knows no trailers: HAProxy passes them on, in every configuration."""
+    return upstreams["uvicorn-h11"]
+
+
+def outcome(reply: Reply, victim: bytes) -> str:
+    if reply.status == 200 and base64.b64decode(reply.json["leaf"]) == victim:
+        return VICTIM
+    return reply.code or str(reply.status)
+
+
+def hold(hole: Hole, open_: Front, probe: Probe) -> None:
+    forged = open_.forged(hole.way)
+    assert outcome(open_.get(hole.client, forged), open_.pki.client["good"].der) == hole.becomes
+    status, arrived = probe(open_)
+    assert status == 1
+    assert hole.probed_as in arrived
+
+
+@pytest.mark.parametrize("case", [(page, heading) for page, holes in HOLES.items() for heading in holes], ids=": ".join)
+def test_what_the_page_warns_of_lets_a_forgery_through_and_probe_finds_it(
+    case: tuple[str, str], pki: Pki, upstream: Application, tmp_path: Path, probe: Probe
+) -> None:
+    page, heading = case
+    hole = HOLES[page][heading]
+    change = unsafe(page)[heading]
+    with front(page, pki, upstream, tmp_path / page, verifies=False, change=change, row=hole.row) as opened:
+        hold(hole, opened, probe)
+
+
+@pytest.mark.parametrize("heading", OF_THE_INGRESS)
+def test_what_the_page_of_the_ingress_warns_of_lets_a_forgery_through_and_probe_finds_it(
+    heading: str, pki: Pki, upstream: Application, tmp_path: Path, probe: Probe
+) -> None:
+    server = pki.server
+    with ExitStack() as stack:
+        if heading == "The certificate not passed":
+            ingress = Ingress(upstream=upstream.upstream, ca=pki.bundle, pass_certificate=False)
+            (port,) = stack.enter_context(nginx(tmp_path, [ingress], certificate=server.certificate, key=server.key))
+        else:
+            text = (
+                f"server {{ listen 127.0.0.1:@PORT@ ssl; ssl_certificate {server.certificate};"
+                f" ssl_certificate_key {server.key}; location / {{ proxy_pass http://{upstream.upstream}; }} }}"
+            )
+            port = stack.enter_context(running("nginx", text, tmp_path / "nginx")).port
+        hold(OF_THE_INGRESS[heading], Front(name="nginx-ingress", pki=pki, port=port), probe)
+
+
+@pytest.mark.parametrize("page", ["nginx-ingress", *PROXIES])
+def test_the_configuration_of_the_page_itself_lets_nothing_through(
+    page: str, pki: Pki, upstream: Application, tmp_path: Path, probe: Probe
+) -> None:
+    with front(page, pki, upstream, tmp_path / page, verifies=False) as opened:
+        status, arrived = probe(opened)
+    if page in ("nginx-ingress", "caddy", "traefik"):
+        # They pass on the header that announces trailers, and the library refuses the request for that.
+        assert {way for way, _ in arrived} <= {"trailer"}
+    else:
+        assert (status, arrived) == (0, set())
+
+
+def test_every_change_that_a_page_warns_of_is_tried() -> None:
+    for page in PROXIES:
+        assert unsafe(page).keys() == HOLES[page].keys() | OTHERS.get(page, set()), page
+    for heading in OF_THE_INGRESS:
+        assert f"### {heading}\n" in (PAGES / "nginx-ingress.md").read_text(encoding="utf-8")
+
+
+def test_an_element_smuggled_in_by_a_uri_name_is_refused(
+    pki: Pki, upstream: Application, tmp_path: Path, probe: Probe
+) -> None:
+    change = unsafe("envoy")["URI and DNS names forwarded"]
+    with front("envoy", pki, upstream, tmp_path / "envoy", verifies=False, change=change) as opened:
+        assert opened.get("xfcc-injection").code == "header_ambiguous"
+        assert opened.get("common-name-only").status == 200
+        assert probe(opened) == (0, set())  # it has no such certificate
+
+
+@pytest.mark.parametrize(("server", "status"), [("uvicorn-h11", 200), ("uvicorn-httptools", 400)])
+def test_the_older_variable_of_nginx_is_read_where_the_server_joins_folded_lines(
+    upstreams: dict[str, Application], pki: Pki, tmp_path: Path, server: str, status: int
+) -> None:
+    change = unsafe("nginx")["The older variable"]
+    with front("nginx", pki, upstreams[server], tmp_path / "nginx", verifies=False, change=change, row="apache") as old:
+        reply = old.get("good")
+        assert (reply.status, reply.code) == (status, None)
+        if status == 200:
+            assert base64.b64decode(reply.json["leaf"]) == pki.client["good"].der
+        assert old.get(None).code == "certificate_missing"
+
+
+def test_the_recipe_of_tomcats_ssl_valve_is_read(pki: Pki, upstream: Application, tmp_path: Path) -> None:
+    change = unsafe("haproxy")["The recipe of Tomcat's SSLValve"]
+    with front("haproxy", pki, upstream, tmp_path / "haproxy", verifies=False, change=change, row="apache") as valve:
+        assert base64.b64decode(valve.get("good").json["leaf"]) == pki.client["good"].der
+        assert valve.get(None).code == "header_malformed"
+        assert outcome(valve.get("common-name-only", valve.forged("exact")), pki.client["good"].der) == "200"
