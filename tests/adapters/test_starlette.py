@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,7 +30,7 @@ from sslclientcert.testing import ClientCA, IssuedCertificate, forged_identity
 
 from . import asgi_applications
 from .contract import AdapterContract, Outcome, Request, Seen, Visit, code_in
-from .uvicorn_server import EXAMPLES, Served, serve, serve_example
+from .uvicorn_server import Served, serve
 
 PEER = ("127.0.0.1", 50000)
 
@@ -286,16 +285,3 @@ def test_without_starlette_the_import_says_what_to_install() -> None:
     assert done.stderr.splitlines()[-1] == (
         'ImportError: sslclientcert.starlette needs Starlette: pip install "sslclientcert[starlette]"'
     )
-
-
-def test_the_example_passes_its_own_tests() -> None:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(EXAMPLES / "starlette_app")]
-    done = subprocess.run(command, cwd=EXAMPLES.parent, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_the_example_runs_on_a_real_server(ca: ClientCA, alice: IssuedCertificate, tmp_path: Path) -> None:
-    with serve_example("starlette_app", ca.write(tmp_path / "ca.crt"), tmp_path / "log") as served:
-        assert served.get("/healthz").status == 200
-        assert served.get("/me").status == 403
-        assert served.get("/me", headers=alice.headers().items()).json["common_name"] == "alice"

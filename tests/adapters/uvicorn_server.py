@@ -92,17 +92,15 @@ def _read(response: http.client.HTTPResponse) -> Reply:
 
 
 @contextmanager
-def serve_example(name: str, ca: Path, log: Path) -> Iterator[Served]:
-    """Run `examples/{name}/app.py` as its README says, until the block ends."""
+def serve_example(name: str, ca: Path, folder: Path, server: str = "uvicorn") -> Iterator[Served]:
+    """Run `examples/{name}/app.py` under uvicorn or gunicorn until the block ends; its log is in the folder."""
     listener = listen()
     served = Served(listener.getsockname()[1])
-    command = [
-        "-m",
-        "uvicorn",
-        f"--fd={listener.fileno()}",
-        "--no-proxy-headers",
-        f"--app-dir={EXAMPLES}",
-        f"{name}.app:app",
-    ]
-    with run([sys.executable, *command], [listener], log=log, environ={"SSLCLIENTCERT_CA": str(ca)}):
+    options = {
+        "uvicorn": [f"--fd={listener.fileno()}", "--no-proxy-headers", f"--app-dir={EXAMPLES}"],
+        "gunicorn": [f"--bind=fd://{listener.fileno()}", f"--pythonpath={EXAMPLES}"],
+    }
+    command = [sys.executable, "-m", server, *options[server], f"{name}.app:app"]
+    environ = {"SSLCLIENTCERT_CA": str(ca), "XDG_RUNTIME_DIR": str(folder)}  # where gunicorn puts its control socket
+    with run(command, [listener], log=folder / "log", environ=environ):
         yield served

@@ -1,0 +1,3 @@
+"""Orders of an example shop, with ASGI alone."""
+
+from __future__ import annotations
