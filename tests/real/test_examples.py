@@ -28,6 +28,8 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 # The proxy of each example, and its files: the main one first.
 PROXIES = {
+    "wsgi_app": ("nginx", ["nginx.conf"]),
+    "asgi_app": ("envoy", ["envoy.yaml"]),
     "flask_app": ("nginx", ["nginx.conf"]),
     "fastapi_app": ("traefik", ["traefik.yaml", "dynamic.yaml"]),
     "django_app": ("haproxy", ["haproxy.cfg"]),
@@ -37,6 +39,7 @@ PROXIES = {
 # What has to differ on loopback, where no port is fixed.
 FOR_LOOPBACK = {
     "nginx": {"listen 443 ssl": "listen 127.0.0.1:@PORT@ ssl"},
+    "envoy": {"{address: 0.0.0.0, port_value: 443}": "{address: 127.0.0.1, port_value: @PORT@}"},
     "traefik": {'":443"': '"127.0.0.1:@PORT@"', "/etc/traefik/dynamic.yaml\n": "@FOLDER@/dynamic.yaml\n"},
     "haproxy": {"bind :443": "bind 127.0.0.1:@PORT@"},
     "apache": {"<VirtualHost *:443>": "<VirtualHost 127.0.0.1:@PORT@>"},
@@ -47,6 +50,10 @@ FOR_LOOPBACK = {
 # What makes the proxy pass on whatever it is shown, so that the application alone judges.
 JUDGED_BY_THE_APPLICATION = {
     "nginx": {"ssl_verify_client       on;": "ssl_verify_client optional_no_ca;"},
+    "envoy": {
+        "require_client_certificate: true": "require_client_certificate: false",
+        "VERIFY_TRUST_CHAIN": "ACCEPT_UNTRUSTED",
+    },
     "traefik": {"RequireAndVerifyClientCert": "RequestClientCert"},
     "haproxy": {"verify required": "verify optional crt-ignore-err all ca-ignore-err all"},
     "apache": {"SSLVerifyClient require": "SSLVerifyClient optional_no_ca"},
@@ -98,9 +105,13 @@ def application(example: str, folder: Path, bundle: Path) -> Iterator[str]:
 def configuration(example: str, pki: Pki, upstream: str, *, verifies: bool) -> tuple[str, dict[str, str]]:
     kind, names = PROXIES[example]
     texts = [(EXAMPLES / example / name).read_text(encoding="utf-8") for name in names]
-    there = "/run/shop/app.sock" if upstream.startswith("/") else "127.0.0.1:8000"
-    changes = {"/etc/ssl/shop/": f"{pki.site}/", "/etc/client-ca/ca.crt": str(pki.bundle), there: upstream}
-    changes |= FOR_LOOPBACK[kind]
+    changes = {"/etc/ssl/shop/": f"{pki.site}/", "/etc/client-ca/ca.crt": str(pki.bundle), **FOR_LOOPBACK[kind]}
+    if upstream.startswith("/"):
+        changes["/run/shop/app.sock"] = upstream
+    elif kind == "envoy":
+        changes["port_value: 8000"] = f"port_value: {upstream.rpartition(':')[2]}"
+    else:
+        changes["127.0.0.1:8000"] = upstream
     if not verifies:
         changes |= JUDGED_BY_THE_APPLICATION[kind]
     for old, new in changes.items():
@@ -142,6 +153,14 @@ def shop(request: pytest.FixtureRequest, pki: Pki) -> Iterator[Shop]:
             running(kind, texts[1][0], folder / "lenient", files=texts[1][1]) as lenient,
         ):
             yield Shop(example, pki, verifying, lenient, folder / "application.log")
+
+
+def test_every_example_has_its_proxy_and_says_so() -> None:
+    assert {path.parent.name for path in EXAMPLES.glob("*/README.md")} == PROXIES.keys()
+    for example, (kind, _) in PROXIES.items():
+        title = (EXAMPLES / example / "README.md").read_text(encoding="utf-8").splitlines()[0].lower()
+        assert title.endswith(f"behind {kind}")
+        assert f"_PROXY={kind} " in commands(example)[-1]
 
 
 @pytest.mark.parametrize("verifies", [True, False], ids=["the proxy verifies", "the application alone verifies"])
