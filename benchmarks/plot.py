@@ -16,7 +16,7 @@ from .tables import Cell, Table, number
 __all__ = ["plot"]
 
 _CASES = ("P-256 direct", "RSA-2048 direct")
-_LABEL, _BAR, _WIDTH = 330, 380, 800
+_LABEL, _BAR, _WIDTH = 370, 350, 800
 _ROW, _THICK, _TOP = 34, 12, 64
 _STYLE = """\
   :root { color-scheme: light dark; }

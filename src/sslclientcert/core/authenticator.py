@@ -309,16 +309,16 @@ class ClientCertAuthenticator:
             self._audit(Decision(None, error, peer))
 
     def _decide(self, values: HeaderValues, peer: str | None, at: dt.datetime | None) -> ClientIdentity | None:
-        # Nothing of what the row reads is there: a health probe, a request past the proxy. Anonymous, whoever it is.
-        if not any(values):
-            return None
-        self._peers.require(peer)
-        if self._secret is not None:
-            self._require_secret(values)
         size = 0
         for value in values:
             if value:
                 size += len(value)
+        # Nothing of what the row reads is there: a health probe, a request past the proxy. Anonymous, whoever it is.
+        if not size:
+            return None
+        self._peers.require(peer)
+        if self._secret is not None:
+            self._require_secret(values)
         if size > self._max_header_bytes:
             raise HeaderTooLarge(
                 f"the headers that {self.proxy.name} sends hold {size} characters here, and max_header_bytes is "

@@ -24,7 +24,7 @@ Text: TypeAlias = "str | bytes"
 RequestHeaders: TypeAlias = "Mapping[str, Text] | Mapping[bytes, Text] | Iterable[tuple[Text, Text]]"
 HeaderValues: TypeAlias = "tuple[str | None, ...]"
 
-_OTHER, _TRAILER = -1, -2  # places of the headers that are not read
+_TRAILER = -1  # the place of the header that is read only to refuse; those that are not read have None
 _MOST_PLACES = 2048  # far more names than servers let through
 _LONGEST_NAME = 64
 
@@ -50,8 +50,8 @@ class HeaderReader:
         self.environ_keys: tuple[str, ...] = tuple("HTTP_" + name.upper().replace("-", "_") for name in self.names)
         # Where each name belongs, once it was seen: a request repeats the names of the one before. One for bytes, one
         # for str, which never equal each other, and under `python -bb` may not even be compared.
-        self._wire_places: dict[bytes, int] = {}
-        self._text_places: dict[str, int] = {}
+        self._wire_places: dict[bytes, int | None] = {}
+        self._text_places: dict[str, int | None] = {}
 
     def read_environ(self, environ: Mapping[str, Any]) -> HeaderValues:
         """Read from a WSGI environ. Both spellings of a name are one key here; the encodings' grammars catch a join.
@@ -64,9 +64,10 @@ class HeaderReader:
         trailer = get("HTTP_TRAILER")
         if type(trailer) is str:
             self._refuse_announced(trailer)
-        values = tuple([get(key) for key in self.environ_keys])
-        for name, value in zip(self.names, values, strict=True):
+        values = tuple(map(get, self.environ_keys))
+        for value in values:
             if value is not None and type(value) is not str:
+                name = next(name for name, one in zip(self.names, values, strict=True) if one is value)
                 raise HeaderMalformed(f"the value of {name} is {type(value).__name__}, not a string")
         return values
 
@@ -78,15 +79,17 @@ class HeaderReader:
             HeaderMalformed: something is not a pair of str or bytes.
         """
         values: list[str | None] = [None] * len(self.names)
+        wire, texts = self._wire_places, self._text_places
         try:
             # Not every class of headers is a Mapping (http.client's is none), but items() gives pairs in all of them.
             items: Callable[[], Iterable[tuple[Any, Any]]] | None = getattr(headers, "items", None)
             pairs: Iterable[tuple[Any, Any]] = cast("Any", headers) if items is None else items()
             for name, value in pairs:
-                place = self._wire_places.get(name) if isinstance(name, bytes) else self._text_places.get(name)
-                if place is None:
+                try:
+                    place = wire[name] if isinstance(name, bytes) else texts[name]
+                except KeyError:
                     place = self._place(name)
-                if place == _OTHER:
+                if place is None:
                     continue
                 text = value.decode("latin-1") if isinstance(value, bytes) else value
                 if not isinstance(text, str):
@@ -105,10 +108,10 @@ class HeaderReader:
             ) from error
         return tuple(values)
 
-    def _place(self, name: str | bytes) -> int:
+    def _place(self, name: str | bytes) -> int | None:
         spelled = (name.decode("latin-1") if isinstance(name, bytes) else name).lower()
-        place = _TRAILER if spelled == "trailer" else self._index.get(folded(spelled), _OTHER)
-        if place >= 0 and spelled != self.names[place]:
+        place = _TRAILER if spelled == "trailer" else self._index.get(folded(spelled))
+        if place is not None and place != _TRAILER and spelled != self.names[place]:
             raise HeaderAmbiguous(
                 f"the request has a header {quoted(spelled)}, another spelling of {self.names[place]}: "
                 "the proxy does not send it, so a client did; drop such names at the proxy"
