@@ -20,6 +20,7 @@ from cryptography import x509
 from sslclientcert.cli.processes import listen, serve
 from sslclientcert.testing import encode
 
+from .configurations import blocks
 from .pki import Pki
 from .rigs import RunningProxy, running
 from .servers import DEADLINE_SECONDS, Headers, Reply, _exchange, tls_context
@@ -76,6 +77,11 @@ def started(command: str, changes: dict[str, str]) -> tuple[list[str], dict[str,
     program, *arguments = words[len(assignments) :]
     python = [sys.executable] if program == "python" else [sys.executable, "-m", program]
     return [*python, *arguments], dict(assignments)
+
+
+def words(text: str) -> set[str]:
+    """The lines of a configuration, without spaces and comments."""
+    return {" ".join(re.sub(r"(^|\s)# .*", "", line).split()) for line in text.splitlines()}
 
 
 @contextmanager
@@ -161,6 +167,16 @@ def test_every_example_has_its_proxy_and_says_so() -> None:
         title = (EXAMPLES / example / "README.md").read_text(encoding="utf-8").splitlines()[0].lower()
         assert title.endswith(f"behind {kind}")
         assert f"_PROXY={kind} " in commands(example)[-1]
+
+
+@pytest.mark.parametrize(("example", "kind", "names"), [(name, *row) for name, row in PROXIES.items()])
+def test_the_proxy_of_an_example_does_all_that_its_page_does_about_certificates(
+    example: str, kind: str, names: list[str]
+) -> None:
+    has = set().union(*(words((EXAMPLES / example / name).read_text(encoding="utf-8")) for name in names))
+    page = "\n".join(blocks(kind).values()).replace("/ssl/app/", "/ssl/shop/")
+    lines = {line for line in words(page) if re.search("header|client|verif|cert|trailer", line, re.IGNORECASE)}
+    assert lines - has == set()
 
 
 @pytest.mark.parametrize("verifies", [True, False], ids=["the proxy verifies", "the application alone verifies"])
