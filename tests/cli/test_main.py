@@ -39,7 +39,7 @@ def test_a_wrong_command_line_ends_with_status_2(command: Command, arguments: li
     assert said.err.startswith("usage: sslclientcert")
 
 
-@pytest.mark.parametrize("name", ["verify", "inspect", "encode", "proxies", "probe", "demo"])
+@pytest.mark.parametrize("name", ["verify", "inspect", "bundle", "encode", "proxies", "probe", "demo"])
 def test_every_command_explains_itself(command: Command, name: str) -> None:
     assert name in command("--help").out
     said = command(name, "--help")
@@ -51,7 +51,7 @@ def test_a_command_imports_no_other_and_the_demo_nothing_of_its_extra() -> None:
     code = "import sys; from sslclientcert.cli import main; main(['proxies']); print(*sys.modules)"
     loaded = subprocess.check_output([sys.executable, "-I", "-c", code], text=True).splitlines()[-1].split()
     assert "sslclientcert.cli.proxies" in loaded
-    others = ("verify", "inspect", "encode", "demo", "demo.show")
+    others = ("verify", "inspect", "bundle", "encode", "demo", "demo.show")
     assert not {"rich", "sslclientcert.testing", *(f"sslclientcert.cli.{each}" for each in others)} & {*loaded}
 
 

@@ -52,7 +52,7 @@ def test_the_answer_says_what_cannot_be_checked_offline(command: Command) -> Non
 def test_json_has_the_identity_and_null_for_what_is_absent(command: Command, alice: IssuedCertificate) -> None:
     said = command("verify", "--ca", "ca.crt", "--json", "header.txt")
     assert said.status == 0
-    assert list(said.json) == ["accepted", "code", "detail", "identity"]
+    assert list(said.json) == ["accepted", "code", "detail", "identity", "warnings"]
     assert (said.json["accepted"], said.json["code"], said.json["detail"]) == (True, None, None)
     assert said.json["identity"]["subject"] == "CN=alice,O=Example"
     assert said.json["identity"]["serial_number"] == str(alice.certificate.serial_number)
@@ -170,7 +170,7 @@ def test_a_certificate_that_is_no_good_is_refused_by_its_code(
         said = command("verify", "--ca", "ca.crt", "--crl", "ca.crl", *options, "-", stdin=stdin)
         assert (said.status, said.err) == (1, "")
         if as_json:
-            assert list(said.json) == ["accepted", "code", "detail", "identity"]
+            assert list(said.json) == ["accepted", "code", "detail", "identity", "warnings"]
             assert (said.json["accepted"], said.json["code"], said.json["identity"]) == (False, code, None)
             assert said.json["detail"]
         else:
@@ -314,6 +314,50 @@ def test_with_revocation_lists_the_revoked_are_refused(
     Path("new.crl").write_text(ca.crl([alice]))
     said = command("verify", "--ca", "ca.crt", "--crl", "new.crl", "--json", "leaf.crt")
     assert (said.status, said.json["code"]) == (1, "certificate_revoked")
+
+
+# What ends soon
+
+
+def test_what_ends_within_the_days_asked_for_is_warned_of_and_changes_no_answer(command: Command, ca: ClientCA) -> None:
+    bob = ca.issue("bob", not_after=datetime.now(UTC) + timedelta(days=20, hours=1))
+    for days, warned in (("19", False), ("21", True), ("30", True)):
+        said = command("verify", "--ca", "ca.crt", "--warn-days", days, "-", stdin=bob.pem)
+        assert (said.status, "WARNING" in said.out) == (0, warned)
+    assert "WARNING" in command("verify", "--ca", "ca.crt", "-", stdin=bob.pem).out
+    (warning,) = command("verify", "--ca", "ca.crt", "--json", "-", stdin=bob.pem).json["warnings"]
+    assert "'CN=bob'" in warning
+    assert "in 20 days" in warning
+
+
+def test_the_cas_above_an_accepted_certificate_and_the_lists_are_warned_of(command: Command, ca: ClientCA) -> None:
+    assert command("verify", "--ca", "ca.crt", "--crl", "ca.crl", "--json", "leaf.crt").json["warnings"] == []
+    days = str((ca.certificates[0].not_valid_after_utc - datetime.now(UTC)).days + 1)
+    options = ["--crl", "ca.crl", "--warn-days", days, "--json"]
+    warnings = command("verify", "--ca", "ca.crt", *options, "leaf.crt").json["warnings"]
+    assert [each.partition(" (serial")[0] for each in warnings] == [
+        "'CN=alice,O=Example'",
+        "'CN=Example CA 1'",
+        "'CN=Example CA'",
+    ]
+    soon = datetime.now(UTC) + timedelta(days=3630)
+    said = command("verify", "--ca", "ca.crt", "--crl", "ca.crl", "--at", soon.isoformat(), "--json", "leaf.crt")
+    assert sum("the CRL of 'CN=Example CA" in each for each in said.json["warnings"]) == 2
+
+
+def test_of_a_refused_certificate_only_the_lists_are_warned_of(command: Command, ca: ClientCA) -> None:
+    Path("other.crl").write_text(ClientCA("Other").crl())
+    said = command("verify", "--ca", "ca.crt", "--crl", "other.crl", "--json", "-", stdin=ca.expired("bob").pem)
+    assert (said.status, said.json["code"]) == (1, "certificate_expired")
+    (warning,) = said.json["warnings"]
+    assert warning.startswith("the CRL of 'CN=Other' is of a CA that is not in the bundle")
+
+
+@pytest.mark.parametrize("days", ["-1", "soon", "1.5", "9999999999999"])
+def test_a_number_of_days_that_is_none_is_a_fault_of_usage(command: Command, days: str) -> None:
+    said = command("verify", "--ca", "ca.crt", "--warn-days", days, "leaf.crt")
+    assert said.status == 2
+    assert "is no number of days" in said.err
 
 
 def test_the_bundle_may_come_through_a_pipe(command: Command, ca: ClientCA) -> None:

@@ -1,4 +1,4 @@
-"""The command `sslclientcert`: verify, inspect, encode, proxies, probe, demo.
+"""The command `sslclientcert`: verify, inspect, bundle, encode, proxies, probe, demo.
 
 Each command is the module of its name, imported only when it is called: `add_arguments` says what it takes, `run` does
 it and returns the exit status. What a person can get wrong ends in one line on standard error, never in a traceback.
@@ -22,6 +22,7 @@ __all__ = ["main"]
 _COMMANDS = {
     "verify": "judge a certificate or the headers of a request by a CA bundle",
     "inspect": "show what a certificate or a header holds, WITHOUT VERIFYING it",
+    "bundle": "list what a CA bundle holds, what each can be used for, and what ends soon",
     "encode": "print the header lines by which a proxy passes on a certificate",
     "proxies": "list the proxies and their headers, or show one's configuration",
     "probe": "send forged headers through a proxy that you own, and see what arrives",
@@ -36,8 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the arguments behind the program's name; those of the process if None.
 
     Returns:
-        The exit status: 0 for accepted or done, 1 for refused or not decodable, 2 for a configuration or a file that is
-        not what it should be; 130 after Ctrl-C, and 141 where whoever reads the output has gone, as the shells have it.
+        The exit status: 0 for accepted or done, 1 for refused, not decodable, or in need of attention, 2 for a
+        configuration or a file that is not what it should be; 130 after Ctrl-C, and 141 where whoever reads the output
+        has gone, as the shells have it.
 
     Raises:
         SystemExit: after `--help` and `--version` with status 0, and with 2 for options that are not right.

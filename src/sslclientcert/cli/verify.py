@@ -10,22 +10,23 @@ import datetime as dt
 import json as json_format
 import logging
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from cryptography import x509
 
 from ..core.authenticator import ClientCertAuthenticator
-from ..core.bundle import parse_certificates, parse_crls
 from ..core.errors import CertificateMissing, ClientCertError
 from ..core.headers import folded
 from ..core.identity import ClientIdentity
 from ..core.names import rfc4514
 from ..core.presented import PresentedChain
 from ..core.proxies import Proxy
-from ..core.trust import DEFAULT_MAX_DEPTH, TrustStore
-from .evidence import Evidence, forwarded, hint_of_proxy, read, read_bytes, row_of
+from ..core.status import endings, ends_soon, strange_lists
+from ..core.trust import TrustStore
+from .evidence import Evidence, forwarded, hint_of_proxy, read, row_of
 from .facts import serial_number, validity
-from .terminal import Misuse, add_file, add_json, add_proxy, painted, shown
+from .terminal import add_file, add_json, add_proxy, painted, shown
+from .trusted import Trusted, add_at, add_crl, add_max_depth, add_warn_days, as_of
 
 __all__ = ["add_arguments", "run"]
 
@@ -37,32 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command to its parser."""
     add_file(parser, "a header's value, request headers (as curl -v or a log shows them), or certificates, leaf first")
     parser.add_argument("--ca", metavar="FILE", required=True, help="the CA bundle, such as the proxy's ca.crt")
-    parser.add_argument("--crl", metavar="FILE", help="certificate revocation lists")
+    add_crl(parser)
     add_proxy(parser)
     parser.add_argument("--header", metavar="NAME", help="another name for the proxy's certificate header")
-    parser.add_argument(
-        "--at",
-        metavar="TIME",
-        type=_time,
-        help="judge as of then: ISO 8601, in UTC unless it says otherwise (default: now)",
-    )
-    parser.add_argument(
-        "--max-depth",
-        metavar="N",
-        type=int,
-        choices=range(11),
-        default=DEFAULT_MAX_DEPTH,
-        help="the most intermediate CAs (default: %(default)s)",
-    )
+    add_at(parser)
+    add_max_depth(parser)
+    add_warn_days(parser)
     add_json(parser)
-
-
-def _time(text: str) -> dt.datetime:
-    try:
-        time = dt.datetime.fromisoformat(text)
-        return (time.replace(tzinfo=dt.UTC) if time.tzinfo is None else time).astimezone(dt.UTC)
-    except (ValueError, OverflowError):
-        raise argparse.ArgumentTypeError(f"{text!r} is no time in ISO 8601, such as 2026-11-23T18:30:00Z") from None
 
 
 def run(
@@ -74,6 +56,7 @@ def run(
     header: str | None,
     at: dt.datetime | None,
     max_depth: int,
+    warn_days: dt.timedelta,
     json: bool,
 ) -> int:
     """Judge what a file holds, and print the answer.
@@ -88,6 +71,7 @@ def run(
         header: another name for the row's certificate header.
         at: the time of validation, aware; now if None.
         max_depth: the most intermediates.
+        warn_days: how long before its end a certificate of the verified path is worth a warning.
         json: print JSON.
 
     Returns:
@@ -99,41 +83,34 @@ def run(
     """
     logging.getLogger("sslclientcert").addHandler(_SILENT)
     row = row_of(proxy, header)
-    # Each file is read once, so that it may be a pipe: --ca <(kubectl get secret ...)
-    bundle, lists = read_bytes(ca), None if crl is None else read_bytes(crl)
-    try:
-        certificates = parse_certificates(bundle, ca)
-        crls = () if crl is None or lists is None else parse_crls(lists, crl)
-    except ValueError as error:
-        raise Misuse(str(error)) from error
-    trust = ca if crl is None else f"{ca} and {crl}"
-    try:
-        store = TrustStore(certificates, crls=crls, max_depth=max_depth)
-    except ValueError as error:
-        raise Misuse(f"{trust}: {error}") from error
+    trusted = Trusted.read(ca, crl, max_depth)
     evidence = read(file)
     identity, refusal = None, None
     try:
-        identity = _judged(evidence, row, store, at)
+        identity = _judged(evidence, row, trusted.store, at)
     except ClientCertError as error:
         refusal = error
+    now, said = as_of(at)
+    warnings = list(_warnings(() if identity is None else identity.chain, trusted, now, warn_days))
     if json:
         answer = {
             "accepted": identity is not None,
             "code": refusal and refusal.code,
             "detail": refusal and refusal.detail,
             "identity": identity and identity.as_dict(),
+            "warnings": warnings,
         }
         print(json_format.dumps(answer, indent=2))
     else:
-        now = at or dt.datetime.now(dt.UTC)
-        as_of = now.isoformat(" ", "seconds").removesuffix("+00:00") + (" UTC" if at is None else " UTC (--at)")
-        lines = [*_found(evidence, row), f"by:    {shown(trust)}, as of {as_of}", ""]
+        lines = [*_found(evidence, row), f"by:    {shown(trusted.source)}, as of {said}", ""]
         if identity is not None:
             lines += [*_verified_path(identity, ca, now), "", *_acceptance(identity)]
         elif refusal is not None:
-            names = {certificate.subject for certificate in certificates}
+            names = {certificate.subject for certificate in trusted.certificates}
             lines += [*_presented(evidence, row, names, ca, now), *_refusal(refusal, evidence, row)]
+        lines += (
+            ["", *(f"{painted('WARNING', 'yellow')}   {shown(warning)}" for warning in warnings)] if warnings else []
+        )
         print("\n".join(lines))
     return int(identity is None)
 
@@ -156,6 +133,14 @@ def _judged(evidence: Evidence, row: Proxy, store: TrustStore, at: dt.datetime |
             else f"there is no header {row.certificate_header}, by which {row.name} forwards a certificate"
         )
     return identity
+
+
+def _warnings(
+    chain: Sequence[x509.Certificate], trusted: Trusted, now: dt.datetime, within: dt.timedelta
+) -> Iterator[str]:
+    """Yield what of a verified path, and of the lists, ends soon or has ended, and lists that cover nothing."""
+    yield from ends_soon(endings(chain, trusted.lists), now, within)
+    yield from strange_lists(trusted.certificates, trusted.lists)
 
 
 def _found(evidence: Evidence, row: Proxy) -> Iterator[str]:

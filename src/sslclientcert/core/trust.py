@@ -13,7 +13,7 @@ import datetime as dt
 import logging
 import os
 import time
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
 from cryptography import x509
@@ -36,6 +36,7 @@ from .names import comparable
 from .plain import PlainLeaf
 from .policy import (
     PROFILES,
+    describe,
     is_constraining,
     mistaken_issuer,
     needs_single_link,
@@ -140,7 +141,7 @@ class _Trust:
         self._by_name = by_comparable_name(bundle)
         self._suited = [ca for ca in self.intermediates if self._suits(ca)]
         self._roots = [ca for ca in bundle if ca in self.anchors and self._suits(ca)]
-        self._builder = self._build(self._roots) if self._roots else None
+        self._builder = self._build(self._roots)
         self._issuers = self._judged_issuers() if self.private_pki else {}
         judged = [one.path[0] for one in self._issuers.values()]
         self._direct = path_builder(self._profile, Store(judged), 0) if judged else None
@@ -213,7 +214,7 @@ class _Trust:
             if presented.intermediates or self._is_searched or leaf in self.anchors:
                 return None
             require_validity(leaf, at)
-            raise self._why(presented, at, str(error)) from error
+            raise self._why(leaf, at, str(error)) from error
         issuer = self._issuers.get(id(found[-1]))
         if (
             len(found) != 2
@@ -228,20 +229,34 @@ class _Trust:
             require_constrained_names(chain)
         return chain
 
+    def path_above(self, ca: x509.Certificate, at: dt.datetime) -> tuple[x509.Certificate, ...]:
+        """Return a path of a CA of the bundle up to an anchor, on which it could issue a leaf.
+
+        Not looked at: revocation, and what name constraints would say of the leaf.
+
+        Raises:
+            ClientCertError: there is none, or the first that was found has no room for it.
+        """
+        path = (ca,) if ca in self.anchors else self._searched(ca, self._suited, at)
+        for below, one in enumerate(path):
+            require_room(one, at, below)
+        if len(path) - 1 > self.max_depth:
+            raise CertificateUntrusted(
+                f"what {describe(ca)} issues has more than {self.max_depth} intermediate CAs above it; raise max_depth "
+                "if that is right"
+            )
+        return path
+
     def _judged_issuers(self) -> dict[int, _Issuer]:
         """Return the CAs that need no search, by the identity of the object, which the path builder hands back."""
-        if self._builder is None:
-            return {}
         paths: list[tuple[x509.Certificate, ...]] = [(root,) for root in self._roots]
         for ca in self._suited:
             try:
-                path = self._search(ca, self._suited, self._builder, self.since)
-                for below, one in enumerate(path):
-                    require_room(one, self.since, below)
-            except (VerificationError, ValueError, ClientCertError):
+                path = self.path_above(ca, self.since)
+            except ClientCertError:
                 continue
             has_namesakes = len({comparable(one.subject) for one in path}) < len(path)
-            if len(path) - 1 <= self.max_depth and not has_namesakes and not any(map(is_constraining, path)):
+            if not has_namesakes and not any(map(is_constraining, path)):
                 paths.append(path)
         return {
             id(path[0]): _Issuer(
@@ -268,19 +283,27 @@ class _Trust:
             return self._single_link(presented, at)
         forwarded = [ca for ca in _links(presented.intermediates) if self._suits(ca)]
         # A forwarded chain that nowhere touches the bundle is a stranger's; no search, which could be made a long one.
-        strange = forwarded and not any(comparable(one.issuer) in self._by_name for one in (leaf, *forwarded))
-        if strange or self._builder is None:
-            raise self._why(presented, at, "it has no issuer in the bundle")
+        if forwarded and not any(comparable(one.issuer) in self._by_name for one in (leaf, *forwarded)):
+            raise self._why(leaf, at, "it has no issuer in the bundle", presented.intermediates)
+        return self._searched(leaf, [*self._suited, *forwarded], at, presented.intermediates)
+
+    def _searched(
+        self,
+        leaf: x509.Certificate,
+        pool: list[x509.Certificate],
+        at: dt.datetime,
+        forwarded: Sequence[x509.Certificate] = (),
+    ) -> tuple[x509.Certificate, ...]:
         try:
-            return self._search(leaf, [*self._suited, *forwarded], self._builder, at)
+            return self._search(leaf, pool, at)
         except (VerificationError, ValueError) as error:
-            raise self._why(presented, at, str(error)) from error
+            raise self._why(leaf, at, str(error), forwarded) from error
 
     def _search(
-        self, leaf: x509.Certificate, pool: list[x509.Certificate], builder: PolicyBuilder, at: dt.datetime
+        self, leaf: x509.Certificate, pool: list[x509.Certificate], at: dt.datetime
     ) -> tuple[x509.Certificate, ...]:
-        roots = self._roots
-        while True:
+        roots, builder = self._roots, self._builder
+        while builder is not None:
             chain = tuple(builder.time(at).build_client_verifier().verify(leaf, pool).chain)
             mistaken = mistaken_issuer(chain) if self.private_pki else None
             if mistaken is None:
@@ -288,12 +311,11 @@ class _Trust:
             # A CA whose certificate was renewed with the same key: the path builder does not tell one from the other,
             # and the leaf may. Without the one that it does not mean there may be the one that it does.
             roots, pool = ([ca for ca in cas if ca != mistaken] for cas in (roots, pool))
-            if not roots:
-                raise ValueError("the authority key identifier is of another certificate")
             builder = self._build(roots)
+        raise ValueError("it has no issuer in the bundle")
 
-    def _build(self, roots: list[x509.Certificate]) -> PolicyBuilder:
-        return path_builder(self._profile, Store(roots), self.max_depth)
+    def _build(self, roots: list[x509.Certificate]) -> PolicyBuilder | None:
+        return path_builder(self._profile, Store(roots), self.max_depth) if roots else None
 
     def _single_link(self, presented: PresentedChain, at: dt.datetime) -> tuple[x509.Certificate, ...]:
         leaf = presented.leaf
@@ -308,14 +330,21 @@ class _Trust:
                 refusal = error if refusal is None or isinstance(refusal, CertificateUntrusted) else refusal
             else:
                 return (leaf, anchor)
-        raise refusal or self._why(presented, at, "it must be issued directly by an anchor of the bundle")
+        said = "it must be issued directly by an anchor of the bundle"
+        raise refusal or self._why(leaf, at, said, presented.intermediates)
 
-    def _why(self, presented: PresentedChain, at: dt.datetime, verifier_said: str) -> ClientCertError:
+    def _why(
+        self,
+        leaf: x509.Certificate,
+        at: dt.datetime,
+        verifier_said: str,
+        forwarded: Sequence[x509.Certificate] = (),
+    ) -> ClientCertError:
         return why_untrusted(
-            presented.leaf,
+            leaf,
             anchors=self.anchors,
             by_name=self._by_name,
-            forwarded=presented.intermediates,
+            forwarded=forwarded,
             at=at,
             max_depth=self.max_depth,
             source=self.source,

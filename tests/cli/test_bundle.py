@@ -1,0 +1,230 @@
+"""What a bundle holds: what each certificate can be used for, as the trust store says, and what needs attention."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from sslclientcert.testing import ClientCA
+
+from .conftest import HOSTILE, Command, OpenSSL
+
+NOW = datetime.now(UTC)
+Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+
+
+def certificate(
+    subject: str,
+    *,
+    issuer: tuple[str, Key] | None = None,
+    key: Key | None = None,
+    ca: bool = True,
+    pathlen: int | None = None,
+    start: datetime = NOW - timedelta(days=2),
+    end: datetime = NOW + timedelta(days=400),
+) -> tuple[str, Key]:
+    """A certificate as PEM, and its key; self-signed without an issuer."""
+    key = key or ec.generate_private_key(ec.SECP256R1())
+    parent, signer = (
+        (None, key) if issuer is None else (x509.load_pem_x509_certificate(issuer[0].encode()).subject, issuer[1])
+    )
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, subject)])
+    builder = x509.CertificateBuilder(parent or name, name, key.public_key(), x509.random_serial_number(), start, end)
+    builder = builder.add_extension(x509.BasicConstraints(ca, pathlen), critical=True)
+    return builder.sign(signer, SHA256()).public_bytes(Encoding.PEM).decode(), key
+
+
+def weak_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(65537, 1024)  # noqa: S505  # what must be found
+
+
+def listed(command: Command, *pems: str, options: tuple[str, ...] = ()) -> list[tuple[str | None, int | None, str]]:
+    """Role, number of the issuer, and reason of each certificate of a bundle."""
+    said = command("bundle", "-", "--json", *options, stdin="".join(pems))
+    return [(one["role"], one["through"], one["why_no_anchor"] or "") for one in said.json["certificates"]]
+
+
+# A bundle that needs no attention
+
+
+def test_a_bundle_is_listed_with_names_numbers_dates_keys_and_roles(command: Command, ca: ClientCA) -> None:
+    said = command("bundle", "ca.crt")
+    assert (said.status, said.err) == (0, "")
+    assert "found: 2 certificates in ca.crt, as of " in said.out
+    for expected in (
+        "CN=Example CA   serial ",
+        "CN=Example CA 1   serial ",
+        "EC secp256r1",
+        "anchor\n",
+        "intermediate: ",
+    ):
+        assert expected in said.out
+    assert f"to {ca.certificate.not_valid_after_utc:%Y-%m-%d}" in said.out
+    assert "WARNING" not in said.out
+
+
+def test_json_has_what_text_says(command: Command, ca: ClientCA) -> None:
+    said = command("bundle", "ca.crt", "--crl", "ca.crl", "--json")
+    assert said.status == 0
+    assert list(said.json) == ["certificates", "crls", "warnings"]
+    by_subject = {one["subject"]: one for one in said.json["certificates"]}
+    root, lower = by_subject["CN=Example CA"], by_subject["CN=Example CA 1"]
+    assert (root["role"], root["through"], root["why_no_anchor"]) == ("anchor", None, None)
+    assert (lower["role"], lower["through"]) == ("intermediate", said.json["certificates"].index(root) + 1)
+    assert "so it holds only through" in lower["why_no_anchor"]
+    assert root["not_after"] == ca.certificates[0].not_valid_after_utc.isoformat()
+    assert len(root["fingerprint_sha256"]) == 64
+    assert [one["revoked"] for one in said.json["crls"]] == [1, 1]
+    assert [len(one["signed_by"]) for one in said.json["crls"]] == [1, 1]
+    assert said.json["warnings"] == []
+
+
+def test_a_bundle_may_come_from_standard_input(command: Command, ca: ClientCA) -> None:
+    assert command("bundle", "-", stdin=ca.pem).status == 0
+
+
+# What each can be used for
+
+
+def test_an_intermediate_whose_issuer_is_not_there_is_an_anchor(command: Command) -> None:
+    root = certificate("Root")
+    lower = certificate("Lower", issuer=root)
+    assert listed(command, lower[0]) == [("anchor", None, "")]
+    assert [role for role, _, _ in listed(command, lower[0], root[0])] == ["intermediate", "anchor"]
+
+
+def test_a_clients_own_certificate_is_a_pin_where_its_issuer_is_not_there(command: Command) -> None:
+    root = certificate("Root")
+    alice = certificate("alice", issuer=root, ca=False)
+    ((role, _, why),) = listed(command, alice[0])
+    assert role == "pin"
+    assert "for nobody else" in why
+    (role, _, why), _ = listed(command, alice[0], root[0])
+    assert role is None
+    assert "is no CA" in why
+
+
+@pytest.mark.parametrize(
+    ("made", "why"),
+    [
+        (lambda: certificate("Old", start=NOW - timedelta(days=9), end=NOW - timedelta(days=1)), "expired at"),
+        (lambda: certificate("Early", start=NOW + timedelta(days=1)), "is valid from"),
+        (lambda: certificate("Weak", key=weak_key()), "1024 bits"),
+    ],
+    ids=["expired", "not yet valid", "weak"],
+)
+def test_a_root_that_cannot_act_is_told_with_the_rule(
+    command: Command, made: Callable[[], tuple[str, Key]], why: str
+) -> None:
+    pem, _ = made()
+    ((role, _, said),) = listed(command, pem)
+    assert role is None
+    assert why in said
+    assert "OF NO USE" in command("bundle", "-", stdin=pem).out
+
+
+def test_an_intermediate_below_a_root_that_cannot_act_is_of_no_use_for_that_reason(command: Command) -> None:
+    old = certificate("Old", start=NOW - timedelta(days=9), end=NOW - timedelta(days=1))
+    lower = certificate("Lower", issuer=old)
+    (role, _, why), _ = listed(command, lower[0], old[0])
+    assert role is None
+    assert "'CN=Old'" in why
+    assert "expired" in why
+
+
+def test_an_intermediate_for_which_there_is_no_room_is_of_no_use(command: Command) -> None:
+    short = certificate("Short", pathlen=0)
+    lower = certificate("Lower", issuer=short)
+    (role, _, why), _ = listed(command, lower[0], short[0])
+    assert role is None
+    assert "pathlen" in why
+
+
+def test_another_time_and_another_depth_give_other_roles(command: Command) -> None:
+    root = certificate("Root", end=NOW + timedelta(days=100))
+    lower = certificate("Lower", issuer=root)
+    later = (NOW + timedelta(days=200)).isoformat()
+    assert [role for role, _, _ in listed(command, root[0], lower[0], options=("--at", later))] == [None, None]
+    lowest = certificate("Lowest", issuer=lower)
+    for depth, roles in (("1", ["anchor", "intermediate", None]), ("2", ["anchor", "intermediate", "intermediate"])):
+        found = listed(command, root[0], lower[0], lowest[0], options=("--max-depth", depth))
+        assert [role for role, _, _ in found] == roles
+
+
+def test_a_root_of_x509_v1_is_no_anchor(command: Command, openssl: OpenSSL) -> None:
+    ((role, _, why), *_) = listed(command, (openssl.folder / "plain.crt").read_text())
+    assert (role, "X.509 v1" in why) == ("pin", True)
+
+
+# What needs attention: exit status 1
+
+
+def test_what_ends_within_the_days_asked_for_is_a_warning(command: Command) -> None:
+    pem, _ = certificate("Root", end=NOW + timedelta(days=20, hours=1))
+    for days, warned in (("19", False), ("21", True), ("30", True)):
+        said = command("bundle", "-", "--warn-days", days, stdin=pem)
+        assert (said.status, "WARNING" in said.out) == (int(warned), warned)
+
+
+def test_a_ca_without_a_current_list_is_a_warning_where_there_are_lists(command: Command, ca: ClientCA) -> None:
+    roots = ca.crl().split("-----END X509 CRL-----\n", 1)[0] + "-----END X509 CRL-----\n"
+    Path("one.crl").write_text(roots)
+    said = command("bundle", "ca.crt", "--crl", "one.crl")
+    assert said.status == 1
+    assert "there is no current CRL of" in said.out
+    assert "CN=Example CA 1" in said.out.partition("there is no current CRL of")[2]
+    later = (NOW + timedelta(days=3700)).isoformat()
+    said = command("bundle", "ca.crt", "--crl", "ca.crl", "--at", later, "--json")
+    assert any("ended at" in each for each in said.json["warnings"])
+
+
+def test_a_list_that_no_ca_of_the_bundle_signed_is_a_warning(command: Command) -> None:
+    Path("other.crl").write_text(ClientCA("Example CA", intermediates=0).crl())
+    said = command("bundle", "ca.crt", "--crl", "other.crl")
+    assert said.status == 1
+    assert "OF NO USE: no CA of the bundle signed it" in said.out
+    Path("other.crl").write_text(ClientCA("Other").crl())
+    said = command("bundle", "ca.crt", "--crl", "other.crl", "--json")
+    assert any("is of a CA that is not in the bundle" in each for each in said.json["warnings"])
+
+
+def test_an_entry_of_no_use_is_status_1(command: Command, ca: ClientCA) -> None:
+    weak, _ = certificate("Weak", key=weak_key())
+    assert command("bundle", "-", stdin=ca.pem + weak).status == 1
+
+
+# What is no bundle: exit status 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["nowhere.crt"], "nowhere.crt: there is no such file"),
+        (["client.key"], "client.key: it holds a private key"),
+        (["ca.crl"], "ca.crl: PEM block 1 is a X509 CRL"),
+        (["header.txt"], "header.txt"),
+        (["ca.crt", "--crl", "ca.crt"], "ca.crt: PEM block 1 is a CERTIFICATE"),
+        (["ca.crt", "--warn-days", "soon"], "is no number of days"),
+        ([], "CA"),
+    ],
+)
+def test_a_fault_of_usage_is_said_in_a_line(command: Command, arguments: list[str], complaint: str) -> None:
+    said = command("bundle", *arguments)
+    assert (said.status, said.out) == (2, "")
+    assert complaint in said.err
+    assert "Traceback" not in said.err
+
+
+def test_a_hostile_name_cannot_command_the_terminal(command: Command) -> None:
+    pem, _ = certificate(HOSTILE.replace("\r\n", ""))
+    said = command("bundle", "-", stdin=pem)
+    assert said.status == 0
+    assert all(char.isprintable() or char == "\n" for char in said.out)
+    assert r"\x1b[2J" in said.out
