@@ -70,12 +70,38 @@ def asgi() -> Any:
     return asgi_gateway.ClientCertMiddleware(_asgi_application, ClientCertAuthenticator.from_env(), exempt=_EXEMPT)
 
 
+def _authenticators() -> dict[str, ClientCertAuthenticator]:
+    """One for each row by its name; and as `haproxy+verdict`, one that demands the proxy's success."""
+    found = {}
+    for name, row in PROXIES.items():
+        environ = {**os.environ, "SSLCLIENTCERT_PROXY": name}
+        found[name] = ClientCertAuthenticator.from_env(environ=environ)
+        if row.verdict_header is not None:
+            demanding = {**environ, "SSLCLIENTCERT_REQUIRE_PROXY_SUCCESS": "true"}
+            found[f"{name}+verdict"] = ClientCertAuthenticator.from_env(environ=demanding)
+    return found
+
+
+def wsgi_of_every_proxy() -> Any:
+    """The WSGI application once for each row: the first part of the path says by which proxy a request comes."""
+    applications = {
+        name: wsgi_gateway.ClientCertMiddleware(_wsgi_application, authenticator, exempt=_EXEMPT)
+        for name, authenticator in _authenticators().items()
+    }
+
+    def dispatch(environ: Any, start_response: Any) -> Any:
+        name = environ["PATH_INFO"].split("/")[1]
+        return applications.get(name, applications["nginx-ingress"])(environ, start_response)
+
+    return dispatch
+
+
 def asgi_of_every_proxy() -> Any:
-    """The ASGI application once for each row: the first part of the path says by which proxy a request comes."""
-    applications = {}
-    for name in PROXIES:
-        authenticator = ClientCertAuthenticator.from_env(environ={**os.environ, "SSLCLIENTCERT_PROXY": name})
-        applications[name] = asgi_gateway.ClientCertMiddleware(_asgi_application, authenticator, exempt=_EXEMPT)
+    """The same for ASGI."""
+    applications = {
+        name: asgi_gateway.ClientCertMiddleware(_asgi_application, authenticator, exempt=_EXEMPT)
+        for name, authenticator in _authenticators().items()
+    }
 
     async def dispatch(scope: Any, receive: Any, send: Any) -> None:
         name = scope["path"].split("/")[1]

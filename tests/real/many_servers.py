@@ -1,0 +1,83 @@
+"""The servers in which attacks were seen, or which stop them, with the applications `..._of_every_proxy`."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from sslclientcert.cli.processes import listen, serve
+
+from .servers import DEADLINE_SECONDS, HERE, PROXY_ADDRESS, Application, _await_ready
+
+OF_WSGI = (
+    *("gunicorn", "gunicorn header_map=dangerous", "waitress", "wsgiref", "cheroot", "granian wsgi", "hypercorn wsgi"),
+    "uvicorn wsgi",
+)
+OF_ASGI = ("uvicorn h11", "uvicorn httptools", "hypercorn asgi", "granian asgi", "gunicorn asgi")
+
+
+def _command(name: str, descriptor: int, port: int) -> list[str]:
+    program, _, kind = name.partition(" ")
+    handed = f"fd://{descriptor}"
+    if program == "gunicorn":
+        options = {"": [], "asgi": ["-k", "asgi"], "header_map=dangerous": ["--header-map=dangerous"]}[kind]
+        gateway = "asgi" if kind == "asgi" else "wsgi"
+        return ["-m", "gunicorn", "-b", handed, *options, f"apps:{gateway}_of_every_proxy()"]
+    if program == "uvicorn":
+        options = {"wsgi": ["--interface=wsgi", "--no-proxy-headers"], "rewriting": []}.get(
+            kind, [f"--http={kind}", "--no-proxy-headers"]
+        )
+        gateway = "wsgi" if kind == "wsgi" else "asgi"
+        options += [f"--fd={descriptor}", "--lifespan=off", "--factory"]
+        return ["-m", "uvicorn", *options, f"apps:{gateway}_of_every_proxy"]
+    if program == "hypercorn":
+        return ["-m", "hypercorn", "-b", handed, f"{kind}:apps:{kind}_of_every_proxy()"]
+    if program == "granian":
+        options = ["--port", str(port), "--interface", kind, "--no-ws", "--factory"]
+        return ["-m", "granian", *options, f"apps:{kind}_of_every_proxy"]
+    return [str(HERE / "run_server.py"), name, str(descriptor)]
+
+
+@contextmanager
+def application(name: str, ca: Path, environ: Mapping[str, str] | None = None) -> Iterator[Application]:
+    """Run one of the servers until the block ends. Its application trusts 127.0.0.1 alone, unless `environ` says."""
+    with tempfile.TemporaryDirectory(prefix="server-") as folder, socket.socket() as reserved:
+        log = Path(folder, "log")
+        if name.startswith("granian"):  # which binds by itself; see rigs for how a port is kept for it
+            reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            reserved.bind((PROXY_ADDRESS, 0))
+            sockets, port = [], int(reserved.getsockname()[1])
+        else:
+            sockets = [listen()]
+            port = int(sockets[0].getsockname()[1])
+        variables = {
+            "PYTHONPATH": os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])]),
+            "XDG_RUNTIME_DIR": folder,
+            "SSLCLIENTCERT_CA": str(ca),
+            "SSLCLIENTCERT_TRUSTED_PROXIES": PROXY_ADDRESS,
+            **(environ or {}),
+        }
+        command = [sys.executable, *_command(name, sockets[0].fileno() if sockets else -1, port)]
+        with serve(command, sockets, log=log, environ=variables) as process:
+            running = Application(f"{PROXY_ADDRESS}:{port}", port, log)
+            deadline = time.monotonic() + DEADLINE_SECONDS
+            while not (sockets or _listens(port)):
+                assert process.poll() is None, log.read_text()
+                assert time.monotonic() < deadline, log.read_text()
+                time.sleep(0.05)
+            _await_ready(running)
+            yield running
+
+
+def _listens(port: int) -> bool:
+    try:
+        with socket.create_connection((PROXY_ADDRESS, port), DEADLINE_SECONDS):
+            return True
+    except OSError:
+        return False
