@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from sslclientcert import ClientCertAuthenticator, ClientIdentity, rules
+from sslclientcert.core.authenticator import OPTIONS_FROM_TEXT
 from sslclientcert.testing import ClientCA, IssuedCertificate, forged_identity, trusting
 
 from . import wsgi_applications
@@ -38,6 +39,7 @@ from sslclientcert.django.middleware import ClientCertMiddleware
 from .django_project.urls import SEEN
 
 PROJECT = "sslclientcert.django"
+PAGE = Path(__file__).parents[2] / "docs" / "django.md"
 
 
 class TestContract(AdapterContract):
@@ -652,6 +654,22 @@ def test_the_command_says_what_is_wrong(bundle: Path) -> None:
         call_command("check", stdout=StringIO(), stderr=StringIO())
     assert "sslclientcert.E001" in str(raised.value)
     assert "unknown proxy 'nginx2'; the table has nginx-ingress" in str(raised.value)
+
+
+def test_the_command_warns_of_any_peer_where_it_is_asked_about_deployment(bundle: Path) -> None:
+    with configured({"CA": bundle, "TRUSTED_PROXIES": "*"}):
+        call_command("check", fail_level="WARNING", stdout=StringIO(), stderr=StringIO())
+        with pytest.raises(SystemCheckError) as raised:
+            call_command("check", deploy=True, fail_level="WARNING", stdout=StringIO(), stderr=StringIO())
+    assert "sslclientcert.W001" in str(raised.value)
+
+
+OPTIONS = [*OPTIONS_FROM_TEXT, "ca", "authorize", "audit", "authenticator", "required", "exempt", "keep_headers"]
+
+
+@pytest.mark.parametrize("option", [*OPTIONS, "user_from", "user_field", "create_users"])
+def test_the_page_names_every_setting(option: str) -> None:
+    assert f"`{option.upper()}`" in PAGE.read_text(encoding="utf-8")
 
 
 # In tests of applications

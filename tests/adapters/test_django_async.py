@@ -230,11 +230,17 @@ def test_an_unknown_user_is_created_only_if_the_settings_say_so(ca: ClientCA) ->
 
 
 @pytest.mark.usefixtures("_users")
-def test_login_required_lets_users_in_and_nobody_else(ca: ClientCA, alice: IssuedCertificate) -> None:
+@either
+@pytest.mark.parametrize("path", ["/user", "/user/async"])
+def test_login_required_lets_users_in_and_nobody_else(
+    middleware: tuple[str, ...], path: str, ca: ClientCA, alice: IssuedCertificate
+) -> None:
     login_required = "django.contrib.auth.middleware.LoginRequiredMiddleware"
-    with configured({"AUTHENTICATOR": ca.authenticator(), "REQUIRED": False}, JUDGE, USER, login_required):
-        assert get("/user/async", alice.headers().items()).text == "alice"
-        assert get("/user/async").status_code == 302
+    with configured({"AUTHENTICATOR": ca.authenticator(), "REQUIRED": False}, *middleware, login_required):
+        assert get(path, alice.headers().items()).text == "alice"
+        assert get(path, ca.issue("nobody").headers().items()).status_code == 302
+        assert get(path).status_code == 302
+        assert get("/healthy").status_code == 200
 
 
 @pytest.mark.usefixtures("_users")

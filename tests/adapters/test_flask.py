@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextvars
 import http.client
 import logging
+import re
 import subprocess
 import sys
 import threading
@@ -29,7 +30,7 @@ from sslclientcert import PROXIES, ClientCertAuthenticator, ClientIdentity, rule
 from sslclientcert._gateway import JUDGED
 from sslclientcert.cli.processes import listen, serve
 from sslclientcert.core import errors
-from sslclientcert.core.authenticator import Decision
+from sslclientcert.core.authenticator import OPTIONS_FROM_TEXT, Decision
 from sslclientcert.core.errors import ClientCertError
 from sslclientcert.flask import (
     ClientCert,
@@ -46,6 +47,7 @@ from . import wsgi_applications
 from .contract import AdapterContract, Outcome, Request, Seen, Visit, code_in, joined
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+PAGE = Path(__file__).parents[2] / "docs" / "flask.md"
 DEADLINE_SECONDS = 30.0
 
 
@@ -634,6 +636,22 @@ def test_an_application_is_protected_once(ca: ClientCA) -> None:
     app = app_with(ca.authenticator())
     with pytest.raises(RuntimeError, match="already"):
         ClientCert(app, authenticator=ca.authenticator())
+
+
+def test_a_list_of_revoked_certificates_can_be_configured(ca: ClientCA, bundle: str, tmp_path: Path) -> None:
+    crl = tmp_path / "ca.crl"
+    crl.write_text(ca.crl())
+    app = Flask(__name__)
+    app.config.from_mapping(SSLCLIENTCERT_CA=bundle, SSLCLIENTCERT_CRL=str(crl))
+    ClientCert(app)
+    app.add_url_rule("/", view_func=name_of_client)
+    assert get(app, ca.issue("alice")) == (200, "hello alice")
+    assert get(app, ca.revoked()) == (403, "certificate_revoked")
+
+
+@pytest.mark.parametrize("option", [*OPTIONS_FROM_TEXT, "ca", "authorize", "audit", "required"])
+def test_the_page_names_every_key(option: str) -> None:
+    assert re.search(rf"`(SSLCLIENTCERT)?_{option.upper()}\b", PAGE.read_text(encoding="utf-8"))
 
 
 # Applications
