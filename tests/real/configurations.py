@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from typing import Protocol
 
 from markdown_it import MarkdownIt
-
-from .pki import Pki
 
 PAGES = Path(__file__).parents[2] / "docs" / "proxies"
 
@@ -52,6 +51,13 @@ _JUDGED_BY_THE_APPLICATION = {
 }
 
 
+class Site(Protocol):
+    """Where a proxy finds its own certificate and key (`tls.crt`, `tls.key`, `tls.pem` with both), and the CA bundle."""
+
+    site: Path
+    bundle: Path
+
+
 def blocks(page: str) -> dict[str, str]:
     """Return the complete configuration files of a page: the fenced blocks that begin with `# /etc/...`, by path."""
     text = (PAGES / f"{page}.md").read_text(encoding="utf-8")
@@ -82,19 +88,19 @@ def _changed(texts: list[str], change: str) -> list[str]:
 
 
 def configuration(
-    proxy: str, pki: Pki, upstream: str, *, verifies: bool, change: str = ""
+    proxy: str, site: Site, upstream: str, *, verifies: bool, change: str = ""
 ) -> tuple[str, str, dict[str, str]]:
     """Return kind, main file and other files of the page's configuration, for `rigs.running`.
 
     Parameters:
         proxy: the name of the page.
-        pki: whose server certificate and client CA it gets.
+        site: the files it gets.
         upstream: the application's `address:port`.
         verifies: as on the page; or else the application alone judges the client's certificate.
         change: one of the page's `unsafe` changes to it.
     """
     kind = _KINDS[proxy]
-    changes = {"/etc/ssl/app/": f"{pki.site}/", "/etc/client-ca/ca.crt": str(pki.bundle), **_FOR_LOOPBACK[kind]}
+    changes = {"/etc/ssl/app/": f"{site.site}/", "/etc/client-ca/ca.crt": str(site.bundle), **_FOR_LOOPBACK[kind]}
     if not verifies:
         changes |= _JUDGED_BY_THE_APPLICATION[kind]
     main, *others = blocks(proxy).items()

