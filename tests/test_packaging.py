@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.resources
+import os
 import re
 import subprocess
 import sys
@@ -21,13 +22,17 @@ SOURCE = ROOT / "src" / "sslclientcert"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
-def built(pattern: str) -> Path:
-    """What `make build` built, if nothing of the package has changed since."""
-    changed = max(path.stat().st_mtime for path in SOURCE.rglob("*") if path.suffix != ".pyc")
-    for path in (ROOT / "dist").glob(pattern):
-        if path.stat().st_mtime > changed:
-            return path
-    pytest.skip(f"no dist/{pattern} of this state: `make build` makes one")
+def build(source: Path, out: Path) -> tuple[Path, Path]:
+    """Build as `make build` does, with the backend of this environment."""
+    command = [sys.executable, "-m", "hatchling", "build", "-d", str(out)]
+    subprocess.run(command, cwd=source, check=True, capture_output=True, timeout=120)
+    return next(out.glob("*.whl")), next(out.glob("*.tar.gz"))
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Wheel and sdist."""
+    return build(ROOT, tmp_path_factory.mktemp("dist"))
 
 
 def test_the_version_is_that_of_the_newest_entry_of_the_changelog() -> None:
@@ -79,15 +84,15 @@ def test_an_entry_point_leads_to_something(group: str, name: str) -> None:
     assert entry_point.load() is not None
 
 
-def test_the_wheel_holds_the_package_and_nothing_else() -> None:
-    with zipfile.ZipFile(built("*.whl")) as wheel:
+def test_the_wheel_holds_the_package_and_nothing_else(built: tuple[Path, Path]) -> None:
+    with zipfile.ZipFile(built[0]) as wheel:
         names = {name for name in wheel.namelist() if ".dist-info/" not in name}
     package = [path for path in SOURCE.rglob("*") if path.is_file() and path.suffix != ".pyc"]
     assert names == {path.relative_to(SOURCE.parent).as_posix() for path in package}
 
 
-def test_the_page_of_the_package_has_no_link_into_a_folder_that_is_not_there() -> None:
-    with zipfile.ZipFile(built("*.whl")) as wheel:
+def test_the_page_of_the_package_has_no_link_into_a_folder_that_is_not_there(built: tuple[Path, Path]) -> None:
+    with zipfile.ZipFile(built[0]) as wheel:
         (metadata,) = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
         readme = wheel.read(metadata).decode()
     links = re.findall(r"\]\(([^)]*)\)", readme)
@@ -95,10 +100,24 @@ def test_the_page_of_the_package_has_no_link_into_a_folder_that_is_not_there() -
     assert [link for link in links if not link.startswith("https://")] == []
 
 
-def test_the_sdist_holds_what_is_needed_to_build_and_to_test() -> None:
-    with tarfile.open(built("*.tar.gz")) as sdist:
+def test_the_sdist_holds_what_is_needed_to_build_and_to_test(built: tuple[Path, Path]) -> None:
+    with tarfile.open(built[1]) as sdist:
         names = {name.partition("/")[2] for name in sdist.getnames()}
     needed = ["pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "SECURITY.md", "Makefile", "docs/conf.py"]
     needed += ["tests/test_packaging.py", "docs/path.svg", "examples/flask_app/nginx.conf", ".github/workflows/ci.yml"]
     assert set(needed) <= names
     assert [name for name in names if ".venv" in name or name.endswith(".pyc") or name.startswith(".ci")] == []
+
+
+def test_a_build_from_the_sdist_elsewhere_with_other_dates_and_rights_gives_the_same_bytes(
+    built: tuple[Path, Path], tmp_path: Path
+) -> None:
+    with tarfile.open(built[1]) as sdist:
+        sdist.extractall(tmp_path, filter="data")
+    (source,) = tmp_path.iterdir()
+    for path in source.rglob("*"):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+    again = build(source, tmp_path / "dist")
+    assert [path.name for path in again] == [path.name for path in built]
+    assert [path.read_bytes() for path in again] == [path.read_bytes() for path in built]
