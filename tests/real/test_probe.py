@@ -282,6 +282,7 @@ listen proxy
     {lines}
     server app 127.0.0.1:{port}
 """
+DROPS = "    http-request del-header _ -m sub\n    http-request del-header ssl-client-cert"
 SETS = "http-request set-header ssl-client-cert %[ssl_c_der,base64]"
 
 
@@ -349,3 +350,26 @@ def test_a_forgery_that_changes_who_is_seen_is_found_though_every_answer_is_200(
     outcomes = {each["way"]: each["outcome"] for each in json.loads(said.out)["findings"]}
     assert outcomes["exact"] == outcomes["other case"] == "accepted"
     assert outcomes["trailer"] == "not seen"
+
+
+def test_a_certificate_that_the_page_does_not_let_in_tells_nothing(
+    command: Command, ca: ClientCA, pki: Pki, tmp_path: Path
+) -> None:
+    """As where ingress-nginx does not pass the certificate on: the application refuses before and after."""
+    certificate, key = ca.issue("alice").write(tmp_path)
+    options = [
+        "--cacert",
+        str(pki.server_ca),
+        "--cert",
+        str(certificate),
+        "--key",
+        str(key),
+        "--proxy",
+        "nginx-ingress",
+    ]
+    guard = ClientCertMiddleware(greeting, ca.authenticator())
+    lines = "http-request set-header ssl-client-verify SUCCESS"
+    with behind_haproxy(guard, ca.write(tmp_path / "ca.crt"), pki, tmp_path, f"{lines}\n{DROPS}") as url:
+        said = command("probe", url, *options)
+    assert said.status == 2, said
+    assert "with the client certificate it answers 400 forwarding_inconsistent" in said.out

@@ -313,7 +313,7 @@ def run(
     if not json:
         print(f"{count} requests to {split.netloc}", flush=True)
     findings: list[dict[str, str]] = []
-    told = False
+    told, refused = False, None
     for which, file in files.items():
         names = _names_of(file)
         try:
@@ -334,6 +334,8 @@ def run(
         if not again.is_like(client.usual):
             raise Misuse(f"without any forgery it answers {client.usual}, then {again}: nothing can be told")
         told = told or client.can_tell
+        if file is not None and not 200 <= client.usual.status < 300:
+            refused = client.usual
         for each, answer in answers:
             findings.append(
                 {
@@ -346,7 +348,15 @@ def run(
                     "remedy": _remedy(each.row, each.way),
                 }
             )
-    return _report(findings, told=told, count=count, json=json)
+    why = None
+    if refused is not None:
+        why = f"with the client certificate it answers {refused}. Probe with one that the page lets in"
+    elif not told:
+        why = (
+            "no answer shows that the application reads the proxy's headers. Name a page that answers "
+            "certificate_missing without a certificate, or that names its client"
+        )
+    return _report(findings, why, count=count, json=json)
 
 
 def _no_answer(split: SplitResult, which: str, error: Exception) -> Misuse:
@@ -363,10 +373,12 @@ _COLUMNS = {
 }
 
 
-def _report(findings: list[dict[str, str]], *, told: bool, count: int, json: bool) -> int:
+def _report(findings: list[dict[str, str]], why: str | None, *, count: int, json: bool) -> int:
+    """Print what was found; `why` says why nothing else can be told."""
     through = [each for each in findings if each["outcome"] in _GOT_THROUGH]
     unclear = [each for each in findings if each["outcome"] == "unclear"]
-    status = 1 if through else 2 if unclear or not told else 0
+    why = why or ("some answers are unclear" if unclear else None)
+    status = 1 if through else 2 if why else 0
     if json:
         print(json_format.dumps({"requests": count, "status": status, "findings": findings}, indent=2))
         return status
@@ -385,14 +397,8 @@ def _report(findings: list[dict[str, str]], *, told: bool, count: int, json: boo
         print(*(f"    {shown(line)}" for line in remedy.splitlines()), sep="\n")
     if status == 0:
         print("No forgery was seen to arrive. What this application does not read, it cannot tell.")
-    elif not through:
-        why = (
-            "some answers are unclear" if unclear else "no answer shows that the application reads the proxy's headers"
-        )
-        print(
-            f"NOTHING CAN BE TOLD: {why}. Name a page that answers certificate_missing without a certificate, or that "
-            "names its client."
-        )
+    elif why and not through:
+        print(f"NOTHING CAN BE TOLD: {why}.")
     return status
 
 
