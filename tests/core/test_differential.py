@@ -567,16 +567,19 @@ def exceeds_path_length(path: Path_) -> bool:
 
 
 def has_namesakes(path: Path_) -> bool:
-    """Whether a name stands for two certificates of a path that has not both key identifiers at every such link."""
+    """Whether a name stands for two certificates of a path in which key identifiers do not tell these apart."""
     names = [canonical(made.certificate.subject) for made in path]
-    return any(
-        (names[1:].count(name) > 1 or name == below)
-        and not (
-            isinstance(extension(child, ExtensionOID.AUTHORITY_KEY_IDENTIFIER), x509.AuthorityKeyIdentifier)
-            and isinstance(extension(issuer, ExtensionOID.SUBJECT_KEY_IDENTIFIER), x509.SubjectKeyIdentifier)
-        )
-        for (child, issuer), (below, name) in zip(itertools.pairwise(path), itertools.pairwise(names), strict=True)
-    )
+    identifiers = [extension(made, ExtensionOID.SUBJECT_KEY_IDENTIFIER) for made in path]
+    for number, child in enumerate(path[:-1]):
+        meant = extension(child, ExtensionOID.AUTHORITY_KEY_IDENTIFIER)
+        said = {getattr(meant, "key_identifier", None), getattr(identifiers[number + 1], "digest", None)}
+        of_child = getattr(identifiers[number], "digest", None)
+        is_self_issued = names[number] == names[number + 1]
+        if (is_self_issued or names[1:].count(names[number + 1]) > 1) and (
+            len(said) > 1 or None in said or (is_self_issued and of_child in {None, *said})
+        ):
+            return True
+    return False
 
 
 def has_name_in_subject_only(path: Path_) -> bool:

@@ -350,14 +350,15 @@ def require_told_apart(chain: Sequence[x509.Certificate]) -> None:
     Raises:
         CertificateUntrusted: the detail says which.
     """
-    names = [comparable(ca.subject) for ca in chain[1:]]
-    for position, (child, issuer) in enumerate(itertools.pairwise(chain)):
-        name = names[position]
-        if names.count(name) == 1 and comparable(child.subject) != name:
+    names = [comparable(one.subject) for one in chain]
+    for (child, issuer), (below, name) in zip(itertools.pairwise(chain), itertools.pairwise(names), strict=True):
+        is_self_issued = below == name
+        if not is_self_issued and names[1:].count(name) == 1:
             continue
         wanted = _extension(child, ExtensionOID.AUTHORITY_KEY_IDENTIFIER)
-        own = subject_key_identifier(issuer)
-        if own is None or not isinstance(wanted, x509.AuthorityKeyIdentifier) or wanted.key_identifier != own:
+        meant = wanted.key_identifier if isinstance(wanted, x509.AuthorityKeyIdentifier) else None
+        own = subject_key_identifier(child)
+        if meant is None or meant != subject_key_identifier(issuer) or (is_self_issued and own in (None, meant)):
             raise CertificateUntrusted(
                 f"{describe(child)} is issued by {describe(issuer)}, and another certificate of the path has that "
                 "name: issue them with subject and authority key identifiers, which tell them apart"
