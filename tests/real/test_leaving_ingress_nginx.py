@@ -1,4 +1,4 @@
-"""docs/leaving-ingress-nginx.md as it is done: one application twice, a word apart, behind the old proxy and the new."""
+"""docs/leaving-ingress-nginx.md as it is done: one application twice, a word apart, behind the old and the new proxy."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .servers import Headers, Reply, application, https, tls_context
 
 @dataclass(frozen=True)
 class Move:
-    """The ports of the old way (ingress-nginx), of the new (Traefik), and of Traefik before an application left behind."""
+    """Ports: the old way (ingress-nginx), the new (Traefik), and Traefik before an application that was left behind."""
 
     pki: Pki
     old: int
