@@ -1,4 +1,4 @@
-"""docs/leaving-ingress-nginx.md as it is done: one application twice, a word apart, behind the old and the new proxy."""
+"""docs/leaving-ingress-nginx.md as it is done: an application twice, a word apart, behind the old and the new proxy."""
 
 from __future__ import annotations
 
