@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime as dt
+import functools
 import hmac
 import logging
 import os
@@ -46,6 +47,12 @@ post-quantum key is 11 KB, a chain of four RSA certificates 8 KB."""
 _CACHE_ENTRIES = 4096
 _CACHE_BYTES = 16 * 1024 * 1024
 _ENTRY_OVERHEAD = 3072  # the identity, its certificates and their place in the dictionaries
+
+# What OpenSSL prints for the names of a plain certificate. Clients are many, their issuers few.
+_text_of: Mapping[str, Callable[[bytes], str | None]] = {
+    "subject": plain_text,
+    "issuer": functools.lru_cache(256)(plain_text),
+}
 
 Rule: TypeAlias = "Callable[[ClientIdentity], object]"
 
@@ -299,12 +306,10 @@ class ClientCertAuthenticator:
         return identity
 
     def _report(self, error: ClientCertError, peer: str | None) -> None:
-        _log.log(
-            logging.INFO if isinstance(error, CertificateMissing) else logging.WARNING,
-            "refused a request: %s",
-            error,
-            extra={"code": error.code, "peer": quoted(peer), "detail": error.detail},
-        )
+        level = logging.INFO if isinstance(error, CertificateMissing) else logging.WARNING
+        if _log.isEnabledFor(level):
+            extra = {"code": error.code, "peer": quoted(peer), "detail": error.detail}
+            _log.log(level, "refused a request: %s", error, extra=extra)
         if self._audit is not None:
             self._audit(Decision(None, error, peer))
 
@@ -409,31 +414,45 @@ class ClientCertAuthenticator:
         presented = presented_by(row, certificate, chain)
 
         if presented is None:
-            if presence == row.presence_yes:
-                raise ForwardingInconsistent(
-                    f"{row.presence_header} says there was a certificate, and {row.certificate_header} holds none: "
-                    "it was too large for the proxy, or the proxy is not configured to forward it"
-                )
-            if row.presence_header is None and verdict and verdict not in row.verdict_none:
-                raise ForwardingInconsistent(
-                    f"{row.verdict_header} says {quoted(verdict)}, so there was a certificate, but "
-                    f"{row.certificate_header} is not there: have the proxy forward it (ingress-nginx: the annotation "
-                    'nginx.ingress.kubernetes.io/auth-tls-pass-certificate-to-upstream: "true")'
-                )
-            if subject or issuer:
-                raise ForwardingInconsistent(
-                    f"the proxy names a certificate ({quoted(subject or issuer)}), but {row.certificate_header} is not "
-                    "there: have the proxy forward it (ingress-nginx: the annotation "
-                    'nginx.ingress.kubernetes.io/auth-tls-pass-certificate-to-upstream: "true")'
-                )
+            self._require_nobody(verdict, presence, subject or issuer)
             return None
-
         if presence not in (None, row.presence_yes) or verdict in row.verdict_none:
             raise ForwardingInconsistent(
                 f"{row.certificate_header} holds a certificate, and "
                 f"{row.verdict_header if presence is None else row.presence_header} says that the client presented "
                 "none: the header is forged, and the proxy lets it pass. Have the proxy set it on every request"
             )
+        self._require_same_names(presented, subject, issuer)
+        if self._require_proxy_success and verdict != row.verdict_success:
+            if verdict is None:
+                raise ForwardingInconsistent(f"require_proxy_success is set, and {row.verdict_header} is not there")
+            raise CertificateUntrusted(f"require_proxy_success is set, and {row.verdict_header} says {quoted(verdict)}")
+        return presented
+
+    def _require_nobody(self, verdict: str | None, presence: str | None, named: str | None) -> None:
+        """Refuse what else the proxy says of a certificate, where there is none."""
+        row = self.proxy
+        if presence == row.presence_yes:
+            raise ForwardingInconsistent(
+                f"{row.presence_header} says there was a certificate, and {row.certificate_header} holds none: "
+                "it was too large for the proxy, or the proxy is not configured to forward it"
+            )
+        if row.presence_header is None and verdict and verdict not in row.verdict_none:
+            raise ForwardingInconsistent(
+                f"{row.verdict_header} says {quoted(verdict)}, so there was a certificate, but "
+                f"{row.certificate_header} is not there: have the proxy forward it (ingress-nginx: the annotation "
+                'nginx.ingress.kubernetes.io/auth-tls-pass-certificate-to-upstream: "true")'
+            )
+        if named:
+            raise ForwardingInconsistent(
+                f"the proxy names a certificate ({quoted(named)}), but {row.certificate_header} is not "
+                "there: have the proxy forward it (ingress-nginx: the annotation "
+                'nginx.ingress.kubernetes.io/auth-tls-pass-certificate-to-upstream: "true")'
+            )
+
+    def _require_same_names(self, presented: PresentedChain, subject: str | None, issuer: str | None) -> None:
+        """Refuse names that are another certificate's than the one presented."""
+        row, plain = self.proxy, presented.plain
         # nginx sends the names of a certificate together, and of an empty one no header.
         if issuer and not subject and row.subject_header is not None and list(presented.leaf.subject):
             raise ForwardingInconsistent(
@@ -442,7 +461,7 @@ class ClientCertAuthenticator:
                 "they are of two certificates"
             )
         for name, text, whose in ((row.subject_header, subject, "subject"), (row.issuer_header, issuer, "issuer")):
-            if not text or (presented.plain is not None and text == plain_text(getattr(presented.plain, whose))):
+            if not text or (plain is not None and text == _text_of[whose](getattr(plain, whose))):
                 continue
             shown = getattr(presented.leaf, whose)
             if not is_openssl_text_of(shown, text):
@@ -452,11 +471,6 @@ class ClientCertAuthenticator:
                     "own genuine verdict; have the proxy set the header (ingress-nginx: the annotation "
                     'auth-tls-pass-certificate-to-upstream: "true")'
                 )
-        if self._require_proxy_success and verdict != row.verdict_success:
-            if verdict is None:
-                raise ForwardingInconsistent(f"require_proxy_success is set, and {row.verdict_header} is not there")
-            raise CertificateUntrusted(f"require_proxy_success is set, and {row.verdict_header} says {quoted(verdict)}")
-        return presented
 
     @contextlib.contextmanager
     def _overridden(self, store: TrustStore) -> Iterator[None]:

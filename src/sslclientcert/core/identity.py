@@ -14,7 +14,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -157,17 +157,24 @@ class ClientIdentity:
             names = self.certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         except x509.ExtensionNotFound:
             return SubjectAlternativeNames()
+        kinds: dict[type[x509.GeneralName], list[Any]] = {}
+        for name in names:
+            kinds.setdefault(type(name), []).append(name)
+
+        def values(kind: type[x509.GeneralName]) -> list[Any]:
+            return [name.value for name in kinds.get(kind, ())]
+
         return SubjectAlternativeNames(
-            dns_names=tuple(names.get_values_for_type(x509.DNSName)),
-            emails=tuple(names.get_values_for_type(x509.RFC822Name)),
-            uris=tuple(names.get_values_for_type(x509.UniformResourceIdentifier)),
-            ip_addresses=tuple(str(address) for address in names.get_values_for_type(x509.IPAddress)),
+            dns_names=tuple(values(x509.DNSName)),
+            emails=tuple(values(x509.RFC822Name)),
+            uris=tuple(values(x509.UniformResourceIdentifier)),
+            ip_addresses=tuple(map(str, values(x509.IPAddress))),
             upns=tuple(
                 upn
-                for other in names.get_values_for_type(x509.OtherName)
+                for other in kinds.get(x509.OtherName, ())
                 if other.type_id == _UPN and (upn := _utf8_string(other.value)) is not None
             ),
-            directory_names=tuple(rfc4514(name) for name in names.get_values_for_type(x509.DirectoryName)),
+            directory_names=tuple(map(rfc4514, values(x509.DirectoryName))),
         )
 
     @functools.cached_property
