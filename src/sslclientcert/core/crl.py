@@ -74,18 +74,16 @@ class RevocationList:
     def __init__(self, der: list[bytes]) -> None:
         try:
             parts = _Parts(der.pop())
-            self.outline = parts.as_list()
-            self.issuer = self.outline.issuer
-            self.name = f"the CRL of {quoted(rfc4514(self.issuer))}"
+            self.outline: x509.CertificateRevocationList = parts.as_list()
+            self.issuer: x509.Name = self.outline.issuer
+            self.name: str = f"the CRL of {quoted(rfc4514(self.issuer))}"
         except Exception as error:  # cryptography has several for what it cannot read
             raise ValueError(f"it cannot be parsed: {error}") from error
         try:
-            self.this_update, self.next_update = (
-                self.outline.last_update_utc,
-                _require_complete_and_direct(self.outline),
-            )
+            self.this_update: dt.datetime = self.outline.last_update_utc
+            self.next_update: dt.datetime = _require_complete_and_direct(self.outline)
             self._signature = _Signature(self.outline, parts)
-            self.serial_numbers = _serial_numbers(parts)
+            self.serial_numbers: SerialNumbers = _serial_numbers(parts)
         except Exception as error:
             raise ValueError(f"{self.name} cannot be used: {error}") from error
         self._signers: dict[x509.Certificate, bool] = {}
