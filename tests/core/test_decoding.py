@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
 import itertools
 import re
+import sys
 import urllib.parse
 from collections.abc import Callable
 
@@ -118,6 +121,33 @@ def test_a_megabyte_of_any_garbage_is_refused_or_read_as_many_certificates(
             assert len(error.detail) < 1000, unit
         else:
             assert 0 < sum(map(len, certificates)) <= len(text), unit
+
+
+def calls_made_by(function: Callable[[], object]) -> int:
+    """How many functions it calls, those in C included."""
+    count = 0
+
+    def profile(frame: object, event: str, argument: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(profile)
+    try:
+        with contextlib.suppress(ClientCertError):
+            function()
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("start", ["", 'Hash=a;Cert="', BEGIN + "%0A"])
+def test_the_steps_that_it_takes_do_not_grow_with_a_value(encoding: str, start: str) -> None:
+    """Each step is a search, a replacement or a decoding, which are linear; so whatever the value, the whole is."""
+    for unit in GARBAGE:
+        text = start + unit * (256_000 // len(unit))
+        assert calls_made_by(functools.partial(decoded, encoding, text)) < 1000, unit
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
