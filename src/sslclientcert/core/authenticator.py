@@ -248,8 +248,8 @@ class ClientCertAuthenticator:
         Parameters:
             headers: a mapping, or (name, value) pairs, of str or latin-1 bytes; all headers of the request, with
                 duplicates if there were any.
-            peer: the address of the other end of the connection, as the server tells it; None for a unix socket, which
-                is trusted by default. Left out, there is no check of the peer.
+            peer: the address of the other end of the connection, as the server tells it; None, or left out, is a unix
+                socket, which is trusted by default. So whoever does not say the peer has not checked it.
             required: refuse with `certificate_missing` instead of returning None.
             at: the time of validation, aware; now, if not given. For tests and forensics; the cache is left alone.
 
