@@ -226,6 +226,18 @@ def test_a_forged_header_on_a_resumed_session_makes_nobody_its_holder(open_front
         assert [reply.code for reply in replies] == ["certificate_missing"] * 2
 
 
+@pytest.mark.parametrize("page", sorted(path.stem for path in PAGES.glob("*.md")))
+def test_no_configuration_stands_on_a_page_that_is_not_loaded(page: str) -> None:
+    tokens = MarkdownIt().parse((PAGES / f"{page}.md").read_text(encoding="utf-8"))
+    fences = [token for token in tokens if token.type == "fence"]
+    shown = [token.content for token in fences if token.info in ("nginx", "apache", "caddyfile", "yaml")]
+    loaded = list(blocks(page).values()) if page in PROXIES else []
+    assert set(shown) <= set(loaded)
+    assert page in PROXIES or "diff" not in [
+        token.info for token in fences
+    ]  # the changes are tests/real/test_unsafe.py's
+
+
 @pytest.mark.parametrize("page", PROXIES)
 def test_the_snippet_to_copy_is_in_the_configuration_that_is_tested(page: str) -> None:
     said = " ".join(" ".join(blocks(page).values()).split())
