@@ -83,7 +83,7 @@ def serving(name: str, folder: Path) -> Iterator[Server]:
     gateway = "wsgi" if name in OF_WSGI else "asgi"
     if program == "gunicorn":
         command = ["gunicorn", "-k", kind, f"--bind=fd://{listener.fileno()}", "--graceful-timeout=1"]
-        command += ["--forwarded-allow-ips=", f"adapters.served:{gateway}()"]
+        command += ["--forwarded-allow-ips=", "--timeout=120", f"adapters.served:{gateway}()"]
     else:
         command = ["uvicorn", f"--fd={listener.fileno()}", "--http", kind, "--no-proxy-headers", "--lifespan=off"]
         command += ["--factory", f"adapters.served:{gateway}"]

@@ -9,7 +9,7 @@ from asgiref.sync import iscoroutinefunction
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpRequest
 
-from ..core.errors import CertificateMissing, ClientCertError
+from ..core.errors import ClientCertError
 from ..core.identity import ClientIdentity
 from .conf import configuration
 
@@ -55,7 +55,10 @@ def client_identity(request: HttpRequest, *, required: bool = False) -> ClientId
             "MIDDLEWARE, before whatever asks for it"
         ) from None
     if identity is None and required:
-        raise ClientCertDenied(CertificateMissing("the request has no client certificate, and the view requires one"))
+        missing = configuration().authenticator.missing(
+            "the request has no client certificate, and the view requires one", peer=request.META.get("REMOTE_ADDR")
+        )
+        raise ClientCertDenied(missing)
     return identity
 
 
