@@ -205,7 +205,7 @@ class _Trust:
         leaf = presented.leaf
         if plain.has_point:
             try:
-                leaf.public_key()
+                x509.load_der_x509_certificate(presented.der).public_key()  # a copy: a certificate keeps its key, 2 KB
             except ValueError:
                 return None  # it is not on its curve
         try:
