@@ -74,6 +74,8 @@ def test_a_peer_that_is_no_text_is_refused(peer: Any) -> None:
         ("2001:db8::/32", "2001:db9::1", False),
         ("2001:db8::/32", "32.1.13.184", False),
         ("fe80::/10", "fe80::1%eth0", True),
+        ("fe80::1", "fe80::1%eth1", True),
+        ("fe80::1", "fe80::2%eth0", False),
         ("0.0.0.0/0", "203.0.113.9", True),
         ("0.0.0.0/0", "2001:db8::1", False),
         ("::/0", "203.0.113.9", False),
@@ -116,6 +118,7 @@ def test_nobody_at_all_is_a_configuration_fault(trusted: Any) -> None:
             "UNIX",
             "Loopback",
         ),
+        *("fe80::1%eth0", "fe80::%eth0/10", "::ffff:10.0.0.7", "::ffff:10.0.0.0/104"),
         *("10.0.0.0-10.0.0.9", "::1/129", "http://10.0.0.1", "**", "*.example.org", "10.0.0.0/8 10.1.0.0/16", "any"),
     ],
 )

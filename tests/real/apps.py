@@ -71,8 +71,11 @@ def asgi() -> Any:
 
 
 def _authenticators() -> dict[str, ClientCertAuthenticator]:
-    """One for each row by its name; and as `haproxy+verdict`, one that demands the proxy's success."""
-    found = {}
+    """One for each row by its name; as `haproxy+verdict`, one that demands the proxy's success; and `elsewhere`, to
+    whom the proxy is at another address than that from which anybody here connects.
+    """
+    elsewhere = {**os.environ, "SSLCLIENTCERT_TRUSTED_PROXIES": "192.0.2.10"}
+    found = {"elsewhere": ClientCertAuthenticator.from_env(environ=elsewhere)}
     for name, row in PROXIES.items():
         environ = {**os.environ, "SSLCLIENTCERT_PROXY": name}
         found[name] = ClientCertAuthenticator.from_env(environ=environ)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sslclientcert.cli.processes import listen, serve
 
-from .servers import DEADLINE_SECONDS, HERE, PROXY_ADDRESS, Application, _await_ready
+from .servers import DEADLINE_SECONDS, HERE, PROXY_ADDRESS, Application, raw
 
 OF_WSGI = (
     *("gunicorn", "gunicorn header_map=dangerous", "waitress", "wsgiref", "cheroot", "granian wsgi", "hypercorn wsgi"),
@@ -22,7 +22,7 @@ OF_WSGI = (
 OF_ASGI = ("uvicorn h11", "uvicorn httptools", "hypercorn asgi", "granian asgi", "gunicorn asgi")
 
 
-def _command(name: str, descriptor: int, port: int) -> list[str]:
+def _command(name: str, descriptor: int, address: list[str]) -> list[str]:
     program, _, kind = name.partition(" ")
     handed = f"fd://{descriptor}"
     if program == "gunicorn":
@@ -39,23 +39,35 @@ def _command(name: str, descriptor: int, port: int) -> list[str]:
     if program == "hypercorn":
         return ["-m", "hypercorn", "-b", handed, f"{kind}:apps:{kind}_of_every_proxy()"]
     if program == "granian":
-        options = ["--port", str(port), "--interface", kind, "--no-ws", "--factory"]
+        options = [*address, "--interface", kind, "--no-ws", "--factory"]
         return ["-m", "granian", *options, f"apps:{kind}_of_every_proxy"]
     return [str(HERE / "run_server.py"), name, str(descriptor)]
 
 
 @contextmanager
-def application(name: str, ca: Path, environ: Mapping[str, str] | None = None) -> Iterator[Application]:
-    """Run one of the servers until the block ends. Its application trusts 127.0.0.1 alone, unless `environ` says."""
+def application(
+    name: str, ca: Path, environ: Mapping[str, str] | None = None, *, unix: bool = False
+) -> Iterator[Application]:
+    """Run one of the servers until the block ends. Its application trusts 127.0.0.1 alone, unless `environ` says.
+
+    Parameters:
+        name: one of `OF_WSGI` or `OF_ASGI`, or "uvicorn rewriting", by its defaults.
+        ca: the CA bundle.
+        environ: options of the application's authenticators, as `from_env` reads them.
+        unix: listen on a Unix socket instead of a TCP socket.
+    """
     with tempfile.TemporaryDirectory(prefix="server-") as folder, socket.socket() as reserved:
-        log = Path(folder, "log")
-        if name.startswith("granian"):  # which binds by itself; see rigs for how a port is kept for it
+        log, path = Path(folder, "log"), Path(folder, "socket")
+        sockets, port, address = [], 0, ["--uds", str(path)]
+        if not name.startswith("granian"):
+            sockets = [listen(path if unix else None)]
+            port = 0 if unix else int(sockets[0].getsockname()[1])
+        elif not unix:  # it binds by itself; see rigs for how a port is kept for it
             reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             reserved.bind((PROXY_ADDRESS, 0))
-            sockets, port = [], int(reserved.getsockname()[1])
-        else:
-            sockets = [listen()]
-            port = int(sockets[0].getsockname()[1])
+            port = int(reserved.getsockname()[1])
+            address = ["--port", str(port)]
+        running = Application(f"unix:{path}" if unix else f"{PROXY_ADDRESS}:{port}", port, log)
         variables = {
             "PYTHONPATH": os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])]),
             "XDG_RUNTIME_DIR": folder,
@@ -63,21 +75,21 @@ def application(name: str, ca: Path, environ: Mapping[str, str] | None = None) -
             "SSLCLIENTCERT_TRUSTED_PROXIES": PROXY_ADDRESS,
             **(environ or {}),
         }
-        command = [sys.executable, *_command(name, sockets[0].fileno() if sockets else -1, port)]
+        command = [sys.executable, *_command(name, sockets[0].fileno() if sockets else -1, address)]
         with serve(command, sockets, log=log, environ=variables) as process:
-            running = Application(f"{PROXY_ADDRESS}:{port}", port, log)
             deadline = time.monotonic() + DEADLINE_SECONDS
-            while not (sockets or _listens(port)):
+            while not (sockets or _listens(running)):
                 assert process.poll() is None, log.read_text()
                 assert time.monotonic() < deadline, log.read_text()
                 time.sleep(0.05)
-            _await_ready(running)
+            assert raw(running.address, [b"GET /ready HTTP/1.1\r\nHost: localhost\r\n\r\n"]).status == 200
             yield running
 
 
-def _listens(port: int) -> bool:
-    try:
-        with socket.create_connection((PROXY_ADDRESS, port), DEADLINE_SECONDS):
-            return True
-    except OSError:
-        return False
+def _listens(running: Application) -> bool:
+    with socket.socket(socket.AF_INET if running.port else socket.AF_UNIX) as client:
+        try:
+            client.connect(running.address)
+        except OSError:
+            return False
+    return True

@@ -423,32 +423,36 @@ def test_a_second_envoy_that_forwards_unchanged_shows_the_client_of_the_first(
 # The peer
 
 
-TRUST_ANOTHER = {"SSLCLIENTCERT_TRUSTED_PROXIES": "192.0.2.10"}
-
-
 @pytest.mark.parametrize("name", [*OF_WSGI, *OF_ASGI])
 @pytest.mark.parametrize("claim", ["192.0.2.10", "unix", "localhost"])
-def test_no_claim_of_a_request_makes_it_come_from_the_proxy(
-    name: str, claim: str, pki: Pki, elsewhere: Servers
-) -> None:
+def test_no_claim_of_a_request_makes_it_come_from_the_proxy(name: str, claim: str, servers: Servers, pki: Pki) -> None:
     claims = [("X-Forwarded-For", claim), ("X-Real-IP", claim), ("Forwarded", f"for={claim}"), ("X-Client-IP", claim)]
-    reply = plain(elsewhere(name).port, headers=[header(pki, VICTIM), *claims])
+    reply = plain(servers(name).port, path="/elsewhere", headers=[header(pki, VICTIM), *claims])
     assert became(reply) == "proxy_untrusted"
 
 
-@pytest.fixture(scope="module")
-def elsewhere(pki: Pki) -> Iterator[Servers]:
-    """The servers again, whose applications trust another address than that from which the tests come."""
-    with ExitStack() as stack:
-        yield functools.cache(lambda name: stack.enter_context(application(name, pki.bundle, TRUST_ANOTHER)))
-
-
-def test_where_uvicorn_rewrites_the_peer_only_the_deployment_can_stop_a_claim_to_be_the_proxy(pki: Pki) -> None:
+def test_where_uvicorn_rewrites_the_peer_only_the_deployment_can_stop_a_claim_to_be_the_proxy(
+    servers: Servers, pki: Pki
+) -> None:
     """Its default for connections from loopback. What it lacks: --no-proxy-headers."""
-    with application("uvicorn rewriting", pki.bundle, TRUST_ANOTHER) as server:
-        forged = [header(pki, VICTIM)]
-        assert became(plain(server.port, headers=forged)) == "proxy_untrusted"
-        assert became(plain(server.port, headers=[*forged, ("X-Forwarded-For", "192.0.2.10")])) == "alice"
+    port, forged = servers("uvicorn rewriting").port, [header(pki, VICTIM)]
+    claim = ("X-Forwarded-For", "192.0.2.10")
+    assert became(plain(port, path="/elsewhere", headers=forged)) == "proxy_untrusted"
+    assert became(plain(port, path="/elsewhere", headers=[*forged, claim])) == "alice"
+
+
+ON_UNIX_SOCKETS = [name for name in (*OF_WSGI, *OF_ASGI) if name not in ("wsgiref", "cheroot")]
+
+
+@pytest.mark.parametrize("name", ON_UNIX_SOCKETS)
+def test_a_unix_socket_is_the_proxys_if_the_settings_say_so_whatever_the_server_calls_it(name: str, pki: Pki) -> None:
+    with application(name, pki.bundle, {"SSLCLIENTCERT_TRUSTED_PROXIES": "unix"}, unix=True) as server:
+        request = "GET /{} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{}: {}\r\n\r\n"
+        outcomes = [
+            became(raw(server.address, [request.format(path, *header(pki, VICTIM)).encode()]))
+            for path in ("nginx-ingress", "elsewhere")
+        ]
+    assert outcomes == ["alice", "proxy_untrusted"]
 
 
 # Foreign schemes

@@ -4,7 +4,8 @@ The facts: a server tells the peer's address, and for a unix socket each has its
 daphne), "" (gunicorn, granian, cheroot), "localhost" (waitress), "<local>" (werkzeug), "0.0.0.0" (uWSGI). None of
 these can be the source address of a TCP connection. A server that rewrites the address from X-Forwarded-For defeats
 the check: behind it the peer is the client, and may be of the client's choice (uvicorn does so by default for
-connections from loopback; run it with --no-proxy-headers).
+connections from loopback; run it with --no-proxy-headers). The zone of a link-local peer (fe80::1%eth0) is not
+compared.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class TrustedProxies:
                 continue
             for network in _LOOPBACK if entry == "loopback" else (entry,):
                 try:
-                    self._networks.append(ipaddress.ip_network(network))
+                    self._networks.append(_network(network))
                 except ValueError as error:
                     raise ValueError(
                         f"trusted_proxies: {entry!r} is no address, no network such as 10.0.0.0/8 ({error}), and not "
@@ -95,3 +96,12 @@ class TrustedProxies:
 
     def __repr__(self) -> str:
         return f"<TrustedProxies {self._entries}>"
+
+
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    if "%" in text:
+        raise ValueError("networks do not tell one zone from another: leave out the zone, if any will do")
+    network = ipaddress.ip_network(text)
+    if isinstance(network, ipaddress.IPv6Network) and network.network_address.ipv4_mapped and network.prefixlen >= 96:
+        raise ValueError("write the IPv4 form: peers of a dual-stack socket are compared by that")
+    return network
