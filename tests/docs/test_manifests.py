@@ -21,7 +21,7 @@ from sslclientcert.testing import ClientCA
 
 ROOT = Path(__file__).parents[2]
 KUBERNETES = "1.37"
-CORE = {"v1", "apps/v1", "networking.k8s.io/v1"}
+CORE = {"v1", "apps/v1", "batch/v1", "networking.k8s.io/v1", "rbac.authorization.k8s.io/v1"}
 
 # A field's name, or with [] an item of a list.
 FIELDS = {
@@ -56,6 +56,12 @@ FIELDS = {
     "http[].route[].destination.port.number",
     # https://docs.nginx.com/nginx-gateway-fabric/traffic-management/snippets/
     "gateway.nginx.org/v1alpha1 SnippetsFilter": "snippets[].context snippets[].value",
+    # https://cert-manager.io/docs/reference/api-docs/
+    "cert-manager.io/v1 Issuer": "ca.secretName",
+    "cert-manager.io/v1 Certificate": "isCA commonName subject.organizations[] secretName duration uris[] usages[] "
+    "privateKey.algorithm privateKey.size privateKey.rotationPolicy issuerRef.kind issuerRef.name",
+    # https://cert-manager.io/docs/trust/trust-manager/api-reference/
+    "trust.cert-manager.io/v1alpha1 Bundle": "sources[].secret.name sources[].secret.key target.configMap.key",
 }
 
 Manifest = dict[str, Any]
