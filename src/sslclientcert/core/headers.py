@@ -13,6 +13,7 @@ The facts this module answers to:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias, cast
 
@@ -48,6 +49,8 @@ class HeaderReader:
             raise ValueError(f"two of the headers {', '.join(self.names)} differ only in case or in '-' and '_'")
         self.folded_names: frozenset[str] = frozenset(self._index)
         self.environ_keys: tuple[str, ...] = tuple("HTTP_" + name.upper().replace("-", "_") for name in self.names)
+        names_here = "|".join(map(re.escape, self._index))
+        self._announcement = re.compile(rf"(?:\A|,)\s*(?:{names_here})\s*(?:,|\Z)")
         # Where each name belongs, once it was seen: a request repeats the names of the one before. One for bytes, one
         # for str, which never equal each other, and under `python -bb` may not even be compared.
         self._wire_places: dict[bytes, int | None] = {}
@@ -126,5 +129,5 @@ class HeaderReader:
     def _refuse_announced(self, trailer: str) -> None:
         # uvicorn's httptools parser appends a chunked body's trailers to the headers, where they look like any other;
         # RFC 9110 section 6.5.1 forbids such fields there, and no proxy sends its own that way.
-        if not self.folded_names.isdisjoint(folded(field.strip()) for field in trailer.split(",")):
+        if self._announcement.search(folded(trailer)) is not None:
             raise HeaderAmbiguous(f"the request announces a certificate header as a trailer: {quoted(trailer)}")
