@@ -403,6 +403,8 @@ def test_eight_threads_verify_while_the_files_are_swapped_and_reloaded(
             surprises.append(error)
 
     threads = [threading.Thread(target=work, args=(leaf,)) for leaf in (OLD_LEAF, NEW_LEAF) * 4]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(interval / 50)  # threads take turns more often, so they meet in more places, and sooner
     for thread in threads:
         thread.start()
     try:
@@ -411,6 +413,7 @@ def test_eight_threads_verify_while_the_files_are_swapped_and_reloaded(
             store.reload()
     finally:
         done.set()
+        sys.setswitchinterval(interval)
         for thread in threads:
             thread.join(30)
     assert not any(thread.is_alive() for thread in threads)
