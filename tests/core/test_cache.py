@@ -10,10 +10,10 @@ import pytest
 from sslclientcert.core.cache import Cache
 
 
-def filled(count: int, *, entries: int = 100, size: int = 1_000_000, each: int = 1) -> Cache[int]:
-    cache: Cache[int] = Cache(entries, size)
+def filled(count: int, *, entries: int = 100, size: int = 1_000_000, each: int = 1) -> Cache[object, int]:
+    cache: Cache[object, int] = Cache(entries, size, lambda key: 51 if key == "large" else each)
     for number in range(count):
-        cache.put(number, number, each)
+        cache.put(number, number)
     return cache
 
 
@@ -29,7 +29,7 @@ def test_clearing_forgets_everything() -> None:
 
     assert len(cache) == 0
     assert cache.get(5) is None
-    cache.put(5, 6, 1)
+    cache.put(5, 6)
     assert cache.get(5) == 6
 
 
@@ -49,14 +49,14 @@ def test_it_holds_at_most_so_many_bytes() -> None:
 def test_what_is_used_stays_while_others_come_and_go() -> None:
     cache = filled(1)
     for number in range(1, 2000):
-        cache.put(number, number, 1)
+        cache.put(number, number)
         assert cache.get(0) == 0
     assert len(cache) <= 100
 
 
 def test_what_alone_is_over_the_bound_is_not_kept_and_pushes_nothing_out() -> None:
     cache = filled(10, size=100)
-    cache.put("large", 1, 51)
+    cache.put("large", 1)
 
     assert cache.get("large") is None
     assert [cache.get(number) for number in range(10)] == list(range(10))
@@ -68,7 +68,7 @@ def test_no_entries_at_all_keeps_nothing() -> None:
 
 def test_a_newer_value_takes_the_place_of_the_older_one() -> None:
     cache = filled(1)
-    cache.put(0, 7, 1)
+    cache.put(0, 7)
 
     assert cache.get(0) == 7
     assert len(cache) == 1
@@ -78,23 +78,22 @@ def test_a_newer_value_takes_the_place_of_the_older_one() -> None:
 def test_it_never_holds_more_than_it_may_nor_answers_with_another_keys_value(seed: int) -> None:
     rnd = random.Random(seed)  # noqa: S311
     entries, size = rnd.randint(2, 40), rnd.randint(50, 500)
-    cache: Cache[tuple[int, int]] = Cache(entries, size)
-    sizes: dict[int, int] = {}
+    sizes = [rnd.randint(0, size) for _ in range(60)]
+    cache: Cache[int, tuple[int, int]] = Cache(entries, size, sizes.__getitem__)
     for step in range(3000):
         key = rnd.randrange(60)
         if rnd.random() < 0.5:
-            sizes[key] = rnd.randint(0, size)
-            cache.put(key, (key, step), sizes[key])
+            cache.put(key, (key, step))
         else:
             found = cache.get(key)
             assert found is None or found[0] == key
         kept = {**cache._old, **cache._young}
         assert len(cache) == len(kept) <= entries
-        assert sum(weight for _, weight in kept.values()) <= size
+        assert sum(sizes[key] for key in kept) <= size
 
 
 def test_threads_may_hammer_it() -> None:
-    cache: Cache[int] = Cache(64, 64 * 10)
+    cache: Cache[int, int] = Cache(64, 64 * 10, lambda _: 10)
     wrong: list[object] = []
 
     def hammer(seed: int) -> None:
@@ -104,7 +103,7 @@ def test_threads_may_hammer_it() -> None:
                 key = rnd.randrange(100)
                 found = cache.get(key)
                 if found is None:
-                    cache.put(key, key, 10)
+                    cache.put(key, key)
                 elif found != key:
                     wrong.append((key, found))
                 if step % 500 == 0:

@@ -12,6 +12,7 @@ import hmac
 import logging
 import os
 import re
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias
@@ -173,7 +174,7 @@ class ClientCertAuthenticator:
         self._reader = HeaderReader([name for name in names if name is not None])
         self._places = tuple(None if name is None else self._reader.names.index(name.lower()) for name in names)
         self._verdict_grammar = re.compile(self.proxy.verdict_grammar)
-        self._cache: Cache[_Remembered] = Cache(cache_entries, _CACHE_BYTES)
+        self._cache: Cache[HeaderValues, _Remembered] = Cache(cache_entries, _CACHE_BYTES, _weight)
 
     @classmethod
     def from_env(
@@ -314,10 +315,7 @@ class ClientCertAuthenticator:
             self._audit(Decision(None, error, peer))
 
     def _decide(self, values: HeaderValues, peer: str | None, at: dt.datetime | None) -> ClientIdentity | None:
-        size = 0
-        for value in values:
-            if value:
-                size += len(value)
+        size = _size(values)
         # Nothing of what the row reads is there: a health probe, a request past the proxy. Anonymous, whoever it is.
         if not size:
             return None
@@ -343,11 +341,18 @@ class ClientCertAuthenticator:
                 identity = trust.verify(presented, at.astimezone(dt.UTC)).identity
             else:
                 identity, until = trust.verify(presented, dt.datetime.fromtimestamp(now, dt.UTC))
-                self._cache.put(values, _Remembered(identity, until.timestamp(), trust), size + _ENTRY_OVERHEAD)
+                self._cache.put(self._key(values), _Remembered(identity, until.timestamp(), trust))
 
         if self._authorize is not None:
             self._require_authorized(identity, self._authorize)
         return identity
+
+    def _key(self, values: HeaderValues) -> HeaderValues:
+        """Return the same values, of which those that are many clients' are in memory once: verdict and issuer."""
+        shared = (self._places[2], self._places[5])
+        return tuple(
+            sys.intern(value) if place in shared and type(value) is str else value for place, value in enumerate(values)
+        )
 
     def require_rule(self, identity: ClientIdentity, rule: Rule, *, peer: str | None = None) -> None:
         """Ask a rule about an identity that this authenticator has given: what a route demands beyond `authorize`.
@@ -483,6 +488,18 @@ class ClientCertAuthenticator:
         finally:
             self._store, self._peers, self._secret = before
             self._cache.clear()
+
+
+def _size(values: HeaderValues) -> int:
+    size = 0
+    for value in values:
+        if value:
+            size += len(value)
+    return size
+
+
+def _weight(values: HeaderValues) -> int:
+    return _size(values) + _ENTRY_OVERHEAD
 
 
 def flag(text: str) -> bool:

@@ -7,43 +7,51 @@ successes are ever put in, so nobody without a valid certificate can push an ent
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 from .locks import ForkSafeLock
 
 __all__ = ["Cache"]
 
+K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class Cache(Generic[V]):
-    """Keeps at most `entries` values whose stated sizes add up to at most `size` bytes; none if `entries` is 0."""
+class Cache(Generic[K, V]):
+    """Keeps at most `entries` values that weigh at most `size` bytes together; none if `entries` is 0.
 
-    def __init__(self, entries: int, size: int) -> None:
+    Parameters:
+        entries: how many.
+        size: in bytes.
+        weigh: returns the bytes of an entry, by its key.
+    """
+
+    def __init__(self, entries: int, size: int, weigh: Callable[[K], int]) -> None:
         self._entries = entries // 2
         self._size = size // 2
+        self._weigh = weigh
         self._lock = ForkSafeLock()
         self.clear()
 
     def clear(self) -> None:
         """Forget everything."""
-        self._young: dict[Hashable, tuple[V, int]] = {}
-        self._old: dict[Hashable, tuple[V, int]] = {}
+        self._young: dict[K, V] = {}
+        self._old: dict[K, V] = {}
         self._weight = 0
 
-    def get(self, key: Hashable) -> V | None:
+    def get(self, key: K) -> V | None:
         """Return the value, or None."""
         found = self._young.get(key)
         if found is None:
             found = self._old.get(key)
-            if found is None:
-                return None
-            self.put(key, *found)
-        return found[0]
+            if found is not None:
+                self.put(key, found)
+        return found
 
-    def put(self, key: Hashable, value: V, size: int) -> None:
-        """Keep a value of `size` bytes, unless it alone is over the bound."""
+    def put(self, key: K, value: V) -> None:
+        """Keep a value, unless it alone is over the bound."""
+        size = self._weigh(key)
         if size > self._size or not self._entries:
             return
         with self._lock:
@@ -51,7 +59,7 @@ class Cache(Generic[V]):
                 self._old, self._young, self._weight = self._young, {}, 0
             if key not in self._young:
                 self._weight += size
-            self._young[key] = (value, size)
+            self._young[key] = value
 
     def __len__(self) -> int:
         return len(self._young.keys() | self._old.keys())

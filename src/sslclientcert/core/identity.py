@@ -260,5 +260,8 @@ def _utf8_string(der: bytes) -> str | None:
 def _identity_of(chain: tuple[x509.Certificate, ...], der: bytes) -> ClientIdentity:
     """Make the identity of a chain that **the caller has verified**, from the leaf (`der` is its own) to the anchor."""
     identity = ClientIdentity.__new__(ClientIdentity)
-    identity.__dict__.update(certificate=chain[0], chain=chain, _der=der)
+    # One after the other: identities then share their dictionary's keys, which makes each 150 bytes smaller (PEP 412).
+    object.__setattr__(identity, "certificate", chain[0])
+    object.__setattr__(identity, "chain", chain)
+    object.__setattr__(identity, "_der", der)
     return identity
