@@ -155,14 +155,16 @@ class _Node:
 
 @contextmanager
 def node(folder: Path) -> Iterator[_Node | None]:
-    """Run Node, with client-certificate-auth installed below `folder`; None where there is no Node or no npm."""
+    """Run Node, with client-certificate-auth installed below `folder`; None where there is no Node, no npm, or no registry."""
     program, npm = shutil.which("node"), shutil.which("npm")
     if program is None or npm is None:
         yield None
         return
     folder.mkdir(parents=True, exist_ok=True)
     options = ["--prefix", str(folder), "--no-save", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts"]
-    subprocess.run([npm, "install", "--silent", *options, _NPM_PACKAGE], check=True, stdout=subprocess.DEVNULL)
+    if subprocess.run([npm, "install", "--silent", *options, _NPM_PACKAGE], stdout=subprocess.DEVNULL).returncode:
+        yield None
+        return
     script = Path(__file__).with_name("contestants.js")
     command = [program, str(script), str((folder / "node_modules" / "client-certificate-auth").resolve())]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
