@@ -155,14 +155,15 @@ class _Node:
 
 @contextmanager
 def node(folder: Path) -> Iterator[_Node | None]:
-    """Run Node, with client-certificate-auth installed below `folder`; None where there is no Node, no npm, or no registry."""
+    """Run Node, with client-certificate-auth installed below `folder`; None where one of the two cannot be had."""
     program, npm = shutil.which("node"), shutil.which("npm")
     if program is None or npm is None:
         yield None
         return
     folder.mkdir(parents=True, exist_ok=True)
     options = ["--prefix", str(folder), "--no-save", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts"]
-    if subprocess.run([npm, "install", "--silent", *options, _NPM_PACKAGE], stdout=subprocess.DEVNULL).returncode:
+    command = [npm, "install", "--silent", *options, _NPM_PACKAGE]
+    if subprocess.run(command, check=False, stdout=subprocess.DEVNULL).returncode:
         yield None
         return
     script = Path(__file__).with_name("contestants.js")
