@@ -52,7 +52,7 @@ _JUDGED_BY_THE_APPLICATION = {
 
 
 class Site(Protocol):
-    """Where a proxy finds its own certificate and key (`tls.crt`, `tls.key`, `tls.pem` with both), and the CA bundle."""
+    """Where a proxy finds its own certificate and key (`tls.crt`, `tls.key`, `tls.pem` with both) and the CA bundle."""
 
     site: Path
     bundle: Path
