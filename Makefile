@@ -21,9 +21,7 @@ demo: $(VENV)/.has-demo  ## run the demo: a real nginx, seven clients, a table o
 	$(BIN)/sslclientcert demo
 
 test: $(VENV)/.has-test  ## run the tests, with branch coverage of the library
-	@command -v openssl >/dev/null || { echo "The tests make certificates with openssl: apt-get install openssl" >&2; exit 1; }
-	@PATH="$$PATH:/usr/sbin"; command -v haproxy >/dev/null && command -v apache2 >/dev/null || \
-		{ echo "The tests run the real proxies: apt-get install haproxy apache2-bin" >&2; exit 1; }
+	@tools/install_packages.sh openssl curl haproxy apache2  # what makes certificates, sends requests, and is tested behind
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage combine --quiet
@@ -63,6 +61,7 @@ clean:  ## remove everything these targets made
 	find benchmarks docs examples src tests tools -name __pycache__ -prune -exec rm -rf {} +
 
 $(BIN)/python:
+	@$(if $(suffix),,tools/install_packages.sh venv)
 	$(PYTHON) tools/make_venv.py $(VENV)
 
 $(VENV)/.has-%: pyproject.toml | $(BIN)/python

@@ -1,0 +1,32 @@
+#!/bin/sh
+# Install what is missing of these, from Debian's packages; where that needs somebody else's rights, say which they are.
+#
+#     tools/install_packages.sh make openssl curl haproxy apache2 venv
+#
+# `venv` is Python's module, which Debian has in a package of its own; every other is a program.
+set -eu
+
+missing=
+for name in "$@"; do
+    case $name in
+        apache2) package=apache2-bin ;; # the program without the service
+        venv) package=python3-venv ;;
+        *) package=$name ;;
+    esac
+    if [ "$name" = venv ]; then
+        python3 -c 'import ensurepip' 2>/dev/null || missing="$missing $package"
+    else
+        PATH="$PATH:/usr/sbin" command -v "$name" >/dev/null || missing="$missing $package"
+    fi
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    echo "This needs packages that are not installed. As root, on Debian and Ubuntu: apt-get install$missing" >&2
+    exit 1
+fi
+echo "Installing$missing"
+apt-get update -qq
+# Not started: the tests start these programs themselves, and end them.
+# shellcheck disable=SC2086  # a list of packages
+RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends $missing >/dev/null
