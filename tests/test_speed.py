@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks import report
 from benchmarks.guard import COLD, UNCACHED, WARM
 
 ROOT = Path(__file__).parents[1]
@@ -53,3 +54,9 @@ def test_a_certificate_that_was_seen_costs_less_than_a_fifth_of_the_recipe() -> 
 def test_the_bound_would_tell_if_the_cache_did_not_work() -> None:
     holds, seen = once(lambda ratios: ratios[UNCACHED] > 1 / 5)
     assert holds, seen
+
+
+def test_the_page_shows_what_was_recorded_and_nothing_else() -> None:
+    page = report.PAGE.read_text(encoding="utf-8")
+
+    assert report.rendered(page, report.read(report.RECORDED)) == page
