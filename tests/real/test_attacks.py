@@ -16,7 +16,8 @@ what it lacks. Of the tests elsewhere, the beginning of the name is given.
 | XFCC elements of the client's own | test_an_element_that_a_client_sends |
 | two Envoys, no certificate | test_through_two_envoys, test_a_second_envoy |
 | a peer rewritten | test_no_claim_of_a_request, test_where_uvicorn_rewrites; test_nginx: test_a_request_past_nginx |
-| a genuine verdict beside another's certificate | test_nginx: test_a_forged_certificate_contradicts |
+| a genuine verdict beside another's certificate | test_beside_a_certificate_of_the_victims_names |
+| | test_nginx: test_a_forged_certificate_contradicts |
 | HAProxy's 0 for none, and for too large | test_proxies: test_a_request_without_certificate, test_a_certificate_of_14 |
 | foreign schemes | test_the_headers_of_every_other_proxy |
 | raw headers read downstream | test_nginx: test_the_application_sees_the_identity |
@@ -163,11 +164,25 @@ server {{
   ssl_client_certificate {ca};
   ssl_verify_client optional_no_ca;
   location / {{
-    proxy_set_header x-ssl-client-cert $ssl_client_escaped_cert;
+    {lines}
     proxy_pass http://{upstream};
   }}
 }}
 """
+SET_CERTIFICATE = "proxy_set_header x-ssl-client-cert $ssl_client_escaped_cert;"
+SET_ALL_BUT_THE_CERTIFICATE = """
+    proxy_set_header ssl-client-verify $ssl_client_verify;
+    proxy_set_header ssl-client-subject-dn $ssl_client_s_dn;
+    proxy_set_header ssl-client-issuer-dn $ssl_client_i_dn;"""
+
+
+@contextmanager
+def nginx(
+    lines: str, pki: Pki, upstream: Application, folder: Path, *, underscores: str = "off"
+) -> Iterator[RunningProxy]:
+    text = NGINX.format(site=pki.site, ca=pki.bundle, lines=lines, upstream=upstream.upstream, underscores=underscores)
+    with running("nginx", text, folder / "nginx") as proxy:
+        yield proxy
 
 
 @pytest.mark.parametrize("name", LAST_WINS)
@@ -176,10 +191,27 @@ def test_where_the_last_header_wins_only_the_deployment_can_stop_an_underscore_t
     name: str, underscores: str, servers: Servers, pki: Pki, tmp_path: Path
 ) -> None:
     """nginx drops such names, unless it is told to keep them; then they come behind its own headers."""
-    text = NGINX.format(underscores=underscores, site=pki.site, ca=pki.bundle, upstream=servers(name).upstream)
-    with running("nginx", text, tmp_path / "nginx") as nginx:
-        reply = tls(nginx.port, pki, ATTACKER, "/nginx", [header(pki, VICTIM, "x_ssl_client_cert")])
+    with nginx(SET_CERTIFICATE, pki, servers(name), tmp_path, underscores=underscores) as proxy:
+        reply = tls(proxy.port, pki, ATTACKER, "/nginx", [header(pki, VICTIM, "x_ssl_client_cert")])
     assert became(reply) == ("alice" if underscores == "on" else "bob")
+
+
+@pytest.mark.parametrize(
+    ("client", "path", "whom"),
+    [
+        (ATTACKER, "/nginx-ingress", "forwarding_inconsistent"),
+        ("stranger", "/nginx-ingress", "forwarding_inconsistent"),
+        ("impostor", "/nginx-ingress", "alice"),
+        ("impostor", "/nginx-ingress+verdict", "certificate_untrusted"),
+    ],
+)
+def test_beside_a_certificate_of_the_victims_names_only_the_verdict_or_the_deployment_stops_a_forgery(
+    client: str, path: str, whom: str, *, servers: Servers, pki: Pki, tmp_path: Path
+) -> None:
+    """Under optional_no_ca anybody may show a certificate of any names, and here nginx passes on its names alone."""
+    with nginx(SET_ALL_BUT_THE_CERTIFICATE, pki, servers("gunicorn"), tmp_path) as proxy:
+        reply = tls(proxy.port, pki, client, path, [header(pki, VICTIM)])
+    assert became(reply) == whom
 
 
 HAPROXY = """
