@@ -41,7 +41,7 @@ format: $(VENV)/.has-lint  ## mend what can be mended by machine
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-types: $(VENV)/.has-test $(VENV)/.has-lint  ## check the types with mypy and pyright
+types: $(VENV)/.has-test $(VENV)/.has-docs $(VENV)/.has-lint  ## check the types with mypy and pyright
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	PATH="$(abspath $(BIN)):$$PATH" pyright --ignoreexternal --verifytypes sslclientcert
