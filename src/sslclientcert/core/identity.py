@@ -95,15 +95,20 @@ class ClientIdentity:
     def __repr__(self) -> str:
         return f"<ClientIdentity {self.subject!a} {self.fingerprint_sha256[:16]}>"
 
+    @property
+    def _parsed(self) -> x509.Certificate:
+        """A copy to read names and extensions from: a certificate keeps what it parsed, and an identity may be cached."""
+        return x509.load_der_x509_certificate(self._der)
+
     @functools.cached_property
     def subject(self) -> str:
         """The subject as RFC 4514 text, the last RDN first. Empty if the certificate has no subject."""
-        return rfc4514(self.certificate.subject)
+        return rfc4514(self._parsed.subject)
 
     @functools.cached_property
     def issuer(self) -> str:
         """The issuer as RFC 4514 text."""
-        return rfc4514(self.certificate.issuer)
+        return rfc4514(self._parsed.issuer)
 
     @functools.cached_property
     def common_name(self) -> str | None:
@@ -122,7 +127,7 @@ class ClientIdentity:
         return self._attributes(NameOID.ORGANIZATIONAL_UNIT_NAME)
 
     def _attributes(self, oid: x509.ObjectIdentifier) -> tuple[str, ...]:
-        values = (attribute.value for attribute in self.certificate.subject.get_attributes_for_oid(oid))
+        values = (attribute.value for attribute in self._parsed.subject.get_attributes_for_oid(oid))
         return tuple(value for value in values if isinstance(value, str))
 
     @property
@@ -154,7 +159,7 @@ class ClientIdentity:
     def sans(self) -> SubjectAlternativeNames:
         """The subject alternative names by kind; all empty if the certificate has none."""
         try:
-            names = self.certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+            names = self._parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         except x509.ExtensionNotFound:
             return SubjectAlternativeNames()
         kinds: dict[type[x509.GeneralName], list[Any]] = {}
@@ -187,7 +192,7 @@ class ClientIdentity:
         uris = self.sans.uris
         if len(uris) != 1 or len(uris[0]) > 2048 or not _SPIFFE_ID.fullmatch(uris[0]):
             return None
-        for extension in self.certificate.extensions:
+        for extension in self._parsed.extensions:
             value = extension.value
             if (isinstance(value, x509.BasicConstraints) and value.ca) or (
                 isinstance(value, x509.KeyUsage) and (value.key_cert_sign or value.crl_sign)
