@@ -16,6 +16,7 @@ from cryptography import x509
 
 from sslclientcert import PROXIES, ClientCertAuthenticator, ClientCertError, ClientIdentity, TrustStore, rules
 from sslclientcert.core.authenticator import Decision
+from sslclientcert.core.errors import quoted
 from sslclientcert.testing import encode
 
 from .conftest import (
@@ -680,6 +681,26 @@ def test_a_rule_of_a_route_refuses_is_logged_and_audited(store: TrustStore, capl
         authenticator.require_rule(identity, rules.common_name("bob"), peer=ADDRESS)
     assert seen[1:] == [Decision(None, caught.value, ADDRESS)]
     assert "common_name('bob')" in caplog.text
+
+
+def test_the_log_says_who_was_verified_and_is_not_authorized(
+    store: TrustStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    bob = rules.common_name("bob")
+    with refused("not_authorized"):
+        ClientCertAuthenticator(store, authorize=bob).authenticate(headers_of(ALICE))
+    with refused("not_authorized"):
+        identity = ClientCertAuthenticator(store).authenticate(headers_of(ALICE))
+        assert identity is not None
+        ClientCertAuthenticator(store).require_rule(identity, bob)
+    said = [(record.__dict__["subject"], record.__dict__["fingerprint"]) for record in caplog.records]
+    assert said == [(quoted(identity.subject), identity.fingerprint_sha256)] * 2
+
+
+def test_the_log_names_nobody_who_was_not_verified(store: TrustStore, caplog: pytest.LogCaptureFixture) -> None:
+    with refused("forwarding_inconsistent"):
+        ClientCertAuthenticator(store).authenticate({**headers_of(ALICE), "ssl-client-verify": "NONE"})
+    assert [vars(record).keys() & {"subject", "fingerprint"} for record in caplog.records] == [set()]
 
 
 # required

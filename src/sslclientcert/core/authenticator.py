@@ -86,7 +86,8 @@ class ClientCertAuthenticator:
     request, and `trusted_proxies` must name the proxy and nobody else.
 
     Refusals are logged to the logger `sslclientcert` as warnings (a missing certificate as information, who was let in
-    for debugging only), with `code`, `peer`, `detail`, `subject` and `fingerprint` as extra, quoted and escaped.
+    for debugging only), with `code`, `peer` and `detail` as extra, and of who was verified `subject` and `fingerprint`,
+    quoted and escaped.
 
     Safe to share between threads and to fork. Make one for the process, when the application starts.
 
@@ -283,33 +284,29 @@ class ClientCertAuthenticator:
         required: bool,
         at: dt.datetime | None = None,
     ) -> ClientIdentity | None:
+        identity = None
         try:
             identity = self._decide(read(request), peer, at)
-            if identity is None and required:
+            if identity is not None and self._authorize is not None:
+                self._require_authorized(identity, self._authorize)
+            elif identity is None and required:
                 raise CertificateMissing("the request has no client certificate, and one is required")
         except ClientCertError as error:
-            self._report(error, peer)
+            self._report(error, peer, identity)
             raise
         if identity is not None:
             if self._audit is not None:
                 self._audit(Decision(identity, None, peer))
             if _log.isEnabledFor(logging.DEBUG):
-                _log.debug(
-                    "accepted %s",
-                    quoted(identity.subject),
-                    extra={
-                        "code": "accepted",
-                        "peer": quoted(peer),
-                        "subject": quoted(identity.subject),
-                        "fingerprint": identity.fingerprint_sha256,
-                    },
-                )
+                extra = {"code": "accepted", "peer": quoted(peer), **_named(identity)}
+                _log.debug("accepted %s", quoted(identity.subject), extra=extra)
         return identity
 
-    def _report(self, error: ClientCertError, peer: str | None) -> None:
+    def _report(self, error: ClientCertError, peer: str | None, identity: ClientIdentity | None = None) -> None:
+        """Log and audit a refusal; `identity` is of a client that was verified and is not authorized."""
         level = logging.INFO if isinstance(error, CertificateMissing) else logging.WARNING
         if _log.isEnabledFor(level):
-            extra = {"code": error.code, "peer": quoted(peer), "detail": error.detail}
+            extra = {"code": error.code, "peer": quoted(peer), "detail": error.detail, **_named(identity)}
             _log.log(level, "refused a request: %s", error, extra=extra)
         if self._audit is not None:
             self._audit(Decision(None, error, peer))
@@ -345,9 +342,6 @@ class ClientCertAuthenticator:
             else:
                 identity, until = trust.verify(presented, dt.datetime.fromtimestamp(now, dt.UTC))
                 self._cache.put(self._key(values), _Remembered(identity, until.timestamp(), trust))
-
-        if self._authorize is not None:
-            self._require_authorized(identity, self._authorize)
         return identity
 
     def _key(self, values: HeaderValues) -> HeaderValues:
@@ -371,7 +365,7 @@ class ClientCertAuthenticator:
         try:
             self._require_authorized(identity, rule)
         except ClientCertError as error:
-            self._report(error, peer)
+            self._report(error, peer, identity)
             raise
 
     def missing(self, detail: str, *, peer: str | None = None) -> CertificateMissing:
@@ -491,6 +485,13 @@ class ClientCertAuthenticator:
         finally:
             self._store, self._peers, self._secret = before
             self._cache.clear()
+
+
+def _named(identity: ClientIdentity | None) -> dict[str, str]:
+    """Return what a log record says of a verified client."""
+    if identity is None:
+        return {}
+    return {"subject": quoted(identity.subject), "fingerprint": identity.fingerprint_sha256}
 
 
 def _weight(values: HeaderValues) -> int:

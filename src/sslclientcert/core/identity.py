@@ -97,7 +97,7 @@ class ClientIdentity:
 
     @property
     def _parsed(self) -> x509.Certificate:
-        """A copy to read names and extensions from: a certificate keeps what it parsed, and an identity may be cached."""
+        """A copy to read names and extensions from: a certificate keeps what it parsed, and this one may be cached."""
         return x509.load_der_x509_certificate(self._der)
 
     @functools.cached_property
