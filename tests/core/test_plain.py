@@ -862,6 +862,13 @@ def test_two_attributes_of_one_rdn_are_not_taken_for_two_rdns() -> None:
     assert both_answers(BELOW_ROOT, der) == ("certificate_malformed", "certificate_malformed")
 
 
+def test_what_is_cut_short_is_never_plain() -> None:
+    der = client("alice", ROOT).der
+    assert walk(der)[1]
+    signed = 8 + int.from_bytes(der[6:8])
+    assert {plain_leaf(der[:size]) for size in range(signed)} == {None}
+
+
 @pytest.mark.parametrize("batch", range(4))
 def test_random_pkis_get_the_same_answer_with_the_walk_and_without_at_any_time(batch: int) -> None:
     counts: collections.Counter[str] = collections.Counter()
