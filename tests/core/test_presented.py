@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -30,7 +31,7 @@ from .conftest import (
     headers_of,
     refused,
 )
-from .pki import Party, authority, certify, client, content_of, elements, private_key, rewritten, tlv, unknown
+from .pki import Party, authority, certify, client, content_of, elements, openssl, private_key, rewritten, tlv, unknown
 
 INGRESS = PROXIES["nginx-ingress"]
 
@@ -107,6 +108,31 @@ def test_each_certificate_must_be_issued_by_the_next_name_and_signature(chain: t
     with refused("forwarding_inconsistent") as caught:
         PresentedChain.from_der([one.der for one in chain])
     assert "is not issued by certificate" in caught.value.detail
+
+
+def test_of_a_weak_hash_the_hash_is_what_is_wrong_and_not_the_chain(tmp_path: Path) -> None:
+    openssl(
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-keyout",
+        "ca.key",
+        "-out",
+        "ca.crt",
+        "-subj",
+        "/CN=Root",
+        cwd=tmp_path,
+    )
+    request = openssl("req", "-new", "-key", "ca.key", "-subj", "/CN=alice", cwd=tmp_path)
+    pem = openssl(
+        "x509", "-req", "-sha1", "-CA", "ca.crt", "-CAkey", "ca.key", "-set_serial", "2", cwd=tmp_path, stdin=request
+    )
+    root = x509.load_pem_x509_certificate((tmp_path / "ca.crt").read_bytes())
+    with refused("certificate_unsuitable") as caught:
+        PresentedChain(x509.load_pem_x509_certificate(pem.encode()), (root,))
+    assert "signed with SHA1" in caught.value.detail
 
 
 def test_a_self_signed_certificate_may_be_followed_by_itself() -> None:

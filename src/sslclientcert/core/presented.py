@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from .decoding import ENCODINGS, MAX_FORWARDED
 from .errors import CertificateMalformed, CertificateMissing, ForwardingInconsistent, HeaderMalformed, quoted
 from .plain import PlainLeaf, plain_leaf
+from .policy import require_strong_signature
 from .proxies import Proxy, proxy_named
 
 __all__ = ["PresentedChain", "decode"]
@@ -40,6 +41,7 @@ class PresentedChain:
 
     Raises:
         CertificateMalformed: a certificate's names or extensions do not parse.
+        CertificateUnsuitable: one that others follow is signed with a hash that is too weak to tell by whom.
         ForwardingInconsistent: a certificate is not issued by the one that follows it, or there are too many.
     """
 
@@ -93,6 +95,7 @@ def _require_links(chain: tuple[x509.Certificate, ...]) -> None:
         try:
             certificate.verify_directly_issued_by(issuer)
         except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm) as error:
+            require_strong_signature(certificate)  # of a hash that is too weak nobody says who made the signature
             raise ForwardingInconsistent(
                 f"certificate {position} of the forwarded chain is not issued by certificate {position + 1}; "
                 "the client must send its chain in order, leaf first, and nothing that is not part of it"
