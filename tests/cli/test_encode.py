@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import http.server
-import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -101,7 +100,6 @@ def echo() -> Iterator[str]:
         thread.join()
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 @pytest.mark.parametrize("proxy", PROXIES)
 def test_curl_sends_the_lines_as_they_are_printed(command: Command, echo: str, proxy: str) -> None:
     lines = command("encode", "--proxy", proxy, "leaf.crt").out

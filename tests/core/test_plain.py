@@ -810,12 +810,14 @@ def clocks() -> Iterator[Situation]:
 
 SITUATIONS = [*validity(), *limits(), *names(), *bundles(), *clocks()]
 
-
-@pytest.mark.parametrize(
+in_each_situation = pytest.mark.parametrize(
     ("code", "leaf", "bundle", "options", "at"),
     [each[1:] for each in SITUATIONS],
     ids=[f"{number}: {each[0]}" for number, each in enumerate(SITUATIONS)],
 )
+
+
+@in_each_situation
 def test_what_stands_above_a_leaf_is_judged_as_it_is_when_the_leaf_comes(
     code: str, leaf: Party, bundle: list[Party], options: dict[str, Any], at: dt.datetime
 ) -> None:
@@ -826,11 +828,7 @@ def test_what_stands_above_a_leaf_is_judged_as_it_is_when_the_leaf_comes(
     assert plain_leaf(leaf.der)
 
 
-@pytest.mark.parametrize(
-    ("code", "leaf", "bundle", "options", "at"),
-    [each[1:] for each in SITUATIONS],
-    ids=[f"{number}: {each[0]}" for number, each in enumerate(SITUATIONS)],
-)
+@in_each_situation
 def test_where_the_path_builder_hands_back_other_objects_than_it_was_given_the_answer_is_the_same(
     code: str, leaf: Party, bundle: list[Party], options: dict[str, Any], at: dt.datetime
 ) -> None:

@@ -7,7 +7,6 @@ import os
 import re
 import select
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -88,7 +87,6 @@ def test_the_demo_shows_every_case_ends_with_status_0_and_leaves_nothing_behind(
     assert "Everything is as it should be." in demo.output
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_the_demo_that_serves_prints_commands_that_work_until_it_is_told_to_end(folder: Path) -> None:
     demo = Demo(folder, "--serve", PATH=NO_OPENSSL)
     demo.read_until("Ctrl-C")
