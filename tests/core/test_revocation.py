@@ -390,13 +390,13 @@ def test_an_answer_holds_until_the_first_certificate_or_list_ends() -> None:
         (7, (revocation_list(root, end=NOW + 20 * DAY), revocation_list(lower, end=NOW + 20 * DAY))),
     ):
         trust = store(*lists, bundle=[root, lower])._current()
-        assert trust.verify(PresentedChain(leaf.certificate), NOW).until == NOW + days * DAY
+        assert trust.verify(PresentedChain(leaf.certificate), NOW)[1] == NOW + days * DAY
 
 
 def test_an_answer_does_not_outlast_the_start_of_a_newer_list() -> None:
     lists = (revocation_list(ROOT), revocation_list(LOWER), revocation_list(LOWER, SERIAL, **FUTURE))
     trust = store(*lists)._current()
-    assert trust.verify(PresentedChain(LEAF.certificate), NOW).until <= FUTURE["start"]
+    assert trust.verify(PresentedChain(LEAF.certificate), NOW)[1] <= FUTURE["start"]
 
 
 def test_lists_that_are_not_asked_do_not_limit_an_answer() -> None:

@@ -338,7 +338,7 @@ class ClientCertAuthenticator:
             if presented is None:
                 return None
             if at is not None:
-                identity = trust.verify(presented, at.astimezone(dt.UTC)).identity
+                identity, _ = trust.verify(presented, at.astimezone(dt.UTC))
             else:
                 identity, until = trust.verify(presented, dt.datetime.fromtimestamp(now, dt.UTC))
                 self._cache.put(self._key(values), _Remembered(identity, until.timestamp(), trust))

@@ -24,13 +24,19 @@ class PlainLeaf(NamedTuple):
     Attributes:
         issuer, subject: the names, as the DER of their RDNs; `plain_text` prints them.
         key_identifier: that of the authority key identifier, if the certificate has one.
-        has_point: whether the key is a point of a curve. That it lies on the curve was not looked at.
+        point: the key, if it is a point of a curve. That it lies on the curve was not looked at.
+        signature_algorithm: its identifier, as DER.
+        signed_until: where in the certificate's DER that ends which is signed; it starts behind four octets.
+        signature: where the signature starts, which goes to the end.
     """
 
     issuer: bytes
     subject: bytes
     key_identifier: bytes | None
-    has_point: bool
+    point: bytes | None
+    signature_algorithm: bytes
+    signed_until: int
+    signature: int
 
 
 # Certificate, TBSCertificate (both of 256 bytes and more), version 3, and the head of a positive serial number.
@@ -57,9 +63,9 @@ _NAME = re.compile(
 # P-256, P-384 and P-521 with uncompressed points (RFC 5480 section 2); RSA of 2048, 3072 and 4096 bits, the modulus
 # with its highest bit set, the exponent 65537 (RFC 3279 section 2.3.1).
 _KEY = re.compile(
-    rb"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00\x04.{64}"
-    rb"|\x30\x76\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x22\x03\x62\x00\x04.{96}"
-    rb"|\x30\x81\x9b\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x23\x03\x81\x86\x00\x04.{132}"
+    rb"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00(\x04.{64})"
+    rb"|\x30\x76\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x22\x03\x62\x00(\x04.{96})"
+    rb"|\x30\x81\x9b\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x23\x03\x81\x86\x00(\x04.{132})"
     rb"|\x30\x82\x01\x22\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00\x03\x82\x01\x0f\x00"
     rb"\x30\x82\x01\x0a\x02\x82\x01\x01\x00[\x80-\xff].{255}\x02\x03\x01\x00\x01"
     rb"|\x30\x82\x01\xa2\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00\x03\x82\x01\x8f\x00"
@@ -117,24 +123,36 @@ def _walk(der: bytes) -> PlainLeaf | None:
     found = _SIGNATURE.match(der, 15 + der[14])
     if found is None or not der.startswith(found[0], end):  # it stands behind what is signed once more
         return None
+    algorithm = found[0]
+    signature, _ = _content(der, end + len(algorithm))
     issuer, validity = _content(der, found.end())
     found = _VALIDITY.match(der, validity)
-    if found is None or not _is_plain_name(der, issuer, validity):
+    if der[signature] or found is None or not _is_plain_name(der, issuer, validity):  # no bits of the last octet unused
         return None
     subject = found.end()
     key = subject + der[subject - 1]
     found = _KEY.match(der, key)
     if found is None or not _is_plain_name(der, subject, key):
         return None
-    at, has_point = found.end(), der[key + 1] != 0x82  # RSA keys alone take 256 bytes and more
-    found = _HEADS.match(der, at) if at < end else found
-    if found is None:
+    at, point = found.end(), found[found.lastindex] if found.lastindex else None
+    key_identifier = None
+    if at < end:
+        at, key_identifier = _extensions(der, at, end)
+    if at != end:
         return None
+    return PlainLeaf(der[issuer:validity], der[subject:key], key_identifier, point, algorithm, end, signature + 1)
+
+
+def _extensions(der: bytes, at: int, end: int) -> tuple[int, bytes | None]:
+    """Return where the extensions end, or, if one is not plain, zero; and the authority key identifier."""
+    key_identifier = None
+    found = _HEADS.match(der, at)
+    if found is None:
+        return 0, None
     at = found.end()
     kinds = _KINDS.findall(der, at, end)
     if len(set(kinds)) != len(kinds):
-        return None
-    key_identifier = None
+        return 0, None
     while at < end:
         found = _EXTENSIONS.match(der, at)
         if found is not None:
@@ -146,12 +164,12 @@ def _walk(der: bytes) -> PlainLeaf | None:
                 continue
             found = _ALTERNATIVE_NAMES.match(der, start)
             if found is None:
-                return None
+                return 0, None
             value, _ = _content(der, found.end() - 1)
             names, after = _content(der, value)
             if der[value] != 0x30 or after != at or not _are_plain(der, names, after):
-                return None
-    return PlainLeaf(der[issuer:validity], der[subject:key], key_identifier, has_point) if at == end else None
+                return 0, None
+    return at, key_identifier
 
 
 def _content(der: bytes, at: int) -> tuple[int, int]:

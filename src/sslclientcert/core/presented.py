@@ -77,7 +77,7 @@ class PresentedChain:
         plain = plain_leaf(der)
         if plain is None:
             _require_parsed(leaf, 0)
-        _require_whole_signature(leaf, der, 0)
+            _require_whole_signature(leaf, der, 0)
         if intermediates:
             _require_links((leaf, *intermediates))
         self.__dict__.update(leaf=leaf, intermediates=intermediates, der=der, plain=plain)

@@ -23,6 +23,7 @@ from cryptography.x509.verification import PolicyBuilder, Store, VerificationErr
 
 from .bundle import Signed, anchors_of, by_comparable_name, parse_certificates, parse_crls, require_parsed, signed
 from .diagnosis import why_untrusted
+from .direct import JudgedCA, has_sound_key
 from .errors import (
     CertificateExpired,
     CertificateNotYetValid,
@@ -33,7 +34,6 @@ from .errors import (
 from .identity import ClientIdentity, _identity_of
 from .locks import ForkSafeLock
 from .names import comparable
-from .plain import PlainLeaf
 from .policy import (
     PROFILES,
     describe,
@@ -48,7 +48,6 @@ from .policy import (
     require_single_link,
     require_told_apart,
     require_validity,
-    subject_key_identifier,
 )
 from .presented import PresentedChain
 from .revocation import AnyList, RevocationLists, shifted
@@ -79,26 +78,8 @@ class _Options(NamedTuple):
     clock_skew: float = 0.0
 
 
-class _Issuer(NamedTuple):
-    """A CA whose path up to an anchor was judged when the bundle was loaded, and does not concern the leaves below it.
-
-    Attributes:
-        path: the CA, and those above it, up to the anchor.
-        since, until: when all of them are valid.
-        key_identifier: the CA's subject key identifier.
-        is_constraining: whether the CA, then an anchor, has name constraints.
-    """
-
-    path: tuple[x509.Certificate, ...]
-    since: dt.datetime
-    until: dt.datetime
-    key_identifier: bytes | None
-    is_constraining: bool
-
-
-class _Verified(NamedTuple):
-    identity: ClientIdentity
-    until: dt.datetime
+_Chain: TypeAlias = "tuple[tuple[x509.Certificate, ...], dt.datetime]"
+"""From the leaf to the anchor, and until when that holds."""
 
 
 class _Trust:
@@ -142,10 +123,11 @@ class _Trust:
         self._suited = [ca for ca in self.intermediates if self._suits(ca)]
         self._roots = [ca for ca in bundle if ca in self.anchors and self._suits(ca)]
         self._builder = self._build(self._roots)
-        self._issuers = self._judged_issuers() if self.private_pki else {}
-        judged = [one.path[0] for one in self._issuers.values()]
-        self._direct = path_builder(self._profile, Store(judged), 0) if judged else None
-        self._is_searched = len(self._issuers) < len(self._roots) + len(self._suited)
+        judged = tuple(self._judged()) if self.private_pki else ()
+        self._judged_by_name: dict[bytes, list[JudgedCA]] = {}
+        for ca in judged:
+            self._judged_by_name.setdefault(ca.name, []).append(ca)
+        self._is_searched = len(judged) < len(self._roots) + len(self._suited)
         mode = options.revocation or ("require" if lists else "off")
         self._revocation = RevocationLists(lists, mode, crl_source, self._clock_skew)
         self.lists = self._revocation.lists
@@ -159,73 +141,61 @@ class _Trust:
             return False
         return True
 
-    def verify(self, presented: PresentedChain, at: dt.datetime) -> _Verified:
+    def verify(self, presented: PresentedChain, at: dt.datetime) -> tuple[ClientIdentity, dt.datetime]:
         """Verify, and say until when the answer holds. The one place where an identity is made."""
-        chain, moment = self._chain_about(presented, at)
+        chain, until = self._direct_chain(presented, at) or self._chain_about(presented, at)
         listed_until = self._revocation.require_unrevoked(chain, at)
-        until = min([certificate.not_valid_after_utc for certificate in chain])
-        if moment is not at:
-            until = shifted(until, at - moment)
-        return _Verified(_identity_of(chain, presented.der), min(until, listed_until or until))
+        if listed_until is not None and listed_until < until:
+            until = listed_until
+        return _identity_of(chain, presented.der), until
 
-    def _chain_about(
-        self, presented: PresentedChain, at: dt.datetime
-    ) -> tuple[tuple[x509.Certificate, ...], dt.datetime]:
-        """Return a chain that holds at `at`, or else at one end of the allowance for the clock, and when it does."""
+    def _direct_chain(self, presented: PresentedChain, at: dt.datetime) -> _Chain | None:
+        """Return the chain of a plain leaf that a judged CA has issued: one link to verify. None: search for it."""
+        leaf, plain = presented.leaf, presented.plain
+        if plain is None or not self._judged_by_name:
+            return None
+        found = self._judged_by_name.get(plain.issuer, ())
+        if len(found) > 1 or (found and not found[0].is_meant_by(plain)):
+            found = [ca for ca in found if ca.is_meant_by(plain)]
+        since, until = leaf.not_valid_before_utc, leaf.not_valid_after_utc
+        if len(found) > 1 or not since <= at <= until or not has_sound_key(plain):
+            return None
+        said = "it has no issuer in the bundle"
+        for ca in found:
+            if not ca.since <= at <= ca.until or (
+                ca.may_be_named_as(plain) and comparable(leaf.subject) == comparable(leaf.issuer)
+            ):
+                return None
+            if ca.has_signed(presented.der, plain):
+                return (leaf, *ca.path), min(ca.until, until)
+            said = "signature does not match"
+        if presented.intermediates or self._is_searched or leaf in self.anchors:
+            return None
+        raise self._why(leaf, at, said)
+
+    def _chain_about(self, presented: PresentedChain, at: dt.datetime) -> _Chain:
+        """Return a chain that holds at `at`, or else at one end of the allowance for the clock."""
         try:
-            return self._chain(presented, at), at
+            chain, allowance = self._chain(presented, at), dt.timedelta()
         except (CertificateExpired, CertificateNotYetValid, TrustStoreUnavailable):
-            for by in (-self._clock_skew, self._clock_skew) if self._clock_skew else ():
-                moment = shifted(at, by)
+            for allowance in (self._clock_skew, -self._clock_skew) if self._clock_skew else ():
                 try:
-                    return self._chain(presented, moment), moment
+                    chain = self._chain(presented, shifted(at, -allowance))
                 except ClientCertError:
                     continue
-            raise
+                break
+            else:
+                raise
+        return chain, shifted(min([one.not_valid_after_utc for one in chain]), allowance)
 
     def _chain(self, presented: PresentedChain, at: dt.datetime) -> tuple[x509.Certificate, ...]:
-        """Return a chain that keeps every rule at a time, revocation apart."""
-        if presented.plain is not None and self._direct is not None:
-            direct = self._direct_chain(presented, presented.plain, self._direct, at)
-            if direct is not None:
-                return direct
+        """Search for a chain that keeps every rule at a time, revocation apart."""
         require_validity(presented.leaf, at)
         if self.private_pki:
             require_client_leaf(presented.leaf)
         chain = self._path(presented, at)
         if self.private_pki:
             require_told_apart(chain)
-            require_constrained_names(chain)
-        return chain
-
-    def _direct_chain(
-        self, presented: PresentedChain, plain: PlainLeaf, builder: PolicyBuilder, at: dt.datetime
-    ) -> tuple[x509.Certificate, ...] | None:
-        """Return the chain of a plain leaf that a judged issuer has issued: one link to verify. None: search for it."""
-        leaf = presented.leaf
-        if plain.has_point:
-            try:
-                x509.load_der_x509_certificate(presented.der).public_key()  # a copy: a certificate keeps its key, 2 KB
-            except ValueError:
-                return None  # it is not on its curve
-        try:
-            found = builder.time(at).build_client_verifier().verify(leaf, []).chain
-        except (VerificationError, ValueError) as error:
-            if presented.intermediates or self._is_searched or leaf in self.anchors:
-                return None
-            require_validity(leaf, at)
-            raise self._why(leaf, at, str(error)) from error
-        issuer = self._issuers.get(id(found[-1]))
-        if (
-            len(found) != 2
-            or issuer is None
-            or plain.issuer == plain.subject
-            or not issuer.since <= at <= issuer.until
-            or (plain.key_identifier and issuer.key_identifier and plain.key_identifier != issuer.key_identifier)
-        ):
-            return None
-        chain = (leaf, *issuer.path)
-        if issuer.is_constraining:
             require_constrained_names(chain)
         return chain
 
@@ -247,27 +217,17 @@ class _Trust:
             )
         return path
 
-    def _judged_issuers(self) -> dict[int, _Issuer]:
-        """Return the CAs that need no search, by the identity of the object, which the path builder hands back."""
-        paths: list[tuple[x509.Certificate, ...]] = [(root,) for root in self._roots]
-        for ca in self._suited:
+    def _judged(self) -> Iterator[JudgedCA]:
+        """Yield the CAs that need no search: all above them holds, and nothing of it concerns what stands below."""
+        for ca in (*self._roots, *self._suited):
             try:
-                path = self.path_above(ca, self.since)
+                path = (ca,) if ca in self.anchors else self.path_above(ca, self.since)
             except ClientCertError:
                 continue
             has_namesakes = len({comparable(one.subject) for one in path}) < len(path)
-            if not has_namesakes and not any(map(is_constraining, path)):
-                paths.append(path)
-        return {
-            id(path[0]): _Issuer(
-                path,
-                max(one.not_valid_before_utc for one in path),
-                min(one.not_valid_after_utc for one in path),
-                subject_key_identifier(path[0]),
-                is_constraining(path[0]),
-            )
-            for path in paths
-        }
+            # The path builder refuses a leaf whose issuer has no name.
+            if list(ca.subject) and not has_namesakes and not any(map(is_constraining, path)):
+                yield JudgedCA(path)
 
     def warnings(self, at: dt.datetime, within: dt.timedelta) -> Iterator[str]:
         """Yield what has ended or ends soon, and lists that cover nothing."""
@@ -489,10 +449,12 @@ class TrustStore:
             ValueError: `at` has no time zone.
         """
         if at is None:
-            at = dt.datetime.now(_UTC)
+            moment = dt.datetime.now(_UTC)
         elif at.utcoffset() is None:
             raise ValueError("at needs a time zone, such as datetime.now(timezone.utc)")
-        return self._current().verify(presented, at.astimezone(_UTC)).identity
+        else:
+            moment = at.astimezone(_UTC)
+        return self._current().verify(presented, moment)[0]
 
     def reload(self) -> None:
         """Read the files again now, changed or not. A store that was not made from files has nothing to do.

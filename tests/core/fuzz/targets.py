@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from sslclientcert import PROXIES, ClientCertAuthenticator, ClientCertError, TrustStore
 from sslclientcert.core.bundle import parse_certificates, parse_crls
 from sslclientcert.core.decoding import ENCODINGS, MAX_FORWARDED
+from sslclientcert.core.direct import has_sound_key
 from sslclientcert.core.names import is_openssl_text_of, plain_text
 from sslclientcert.core.plain import plain_leaf
 from sslclientcert.core.policy import require_client_leaf
@@ -236,11 +237,9 @@ def walk(data: bytes) -> None:
         certificate = x509.load_der_x509_certificate(der)
     except ValueError:
         return
-    if plain.has_point:  # whether it lies on the curve, others ask
-        try:
-            certificate.public_key()
-        except ValueError:
-            return
+    if not has_sound_key(plain):  # which the walk does not see
+        return
+    assert certificate.tbs_certificate_bytes == der[4 : plain.signed_until]
     require_client_leaf(certificate)
     _ = certificate.serial_number, certificate.not_valid_before_utc, certificate.not_valid_after_utc
     for rdns, name in ((plain.issuer, certificate.issuer), (plain.subject, certificate.subject)):
