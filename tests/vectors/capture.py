@@ -117,7 +117,7 @@ class Stage:
         else:
             said = "accepted" if identity else "no certificate"
         try:
-            values = HeaderReader([PROXIES[row].certificate_header, PROXIES[row].chain_header or "none"]).read(lines)
+            values, _ = HeaderReader([PROXIES[row].certificate_header, PROXIES[row].chain_header]).read(lines)
             presented = presented_by(PROXIES[row], *values)
         except ClientCertError:
             presented = None

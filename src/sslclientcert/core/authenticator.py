@@ -72,10 +72,8 @@ class Decision(NamedTuple):
     peer: str | None
 
 
-class _Remembered(NamedTuple):
-    identity: ClientIdentity
-    until: float
-    trust: object  # the snapshot that said so; a reload makes another
+# Who it is, until when, and the snapshot of the trust store that said so; a reload makes another.
+_Remembered: TypeAlias = "tuple[ClientIdentity, float, object]"
 
 
 class ClientCertAuthenticator:
@@ -171,9 +169,7 @@ class ClientCertAuthenticator:
         self._max_header_bytes = max_header_bytes
         self._peers = TrustedProxies(trusted_proxies)
         self._secret = None if shared_secret is None else shared_secret[1].encode()
-        names = [*self.proxy.headers, None if shared_secret is None else shared_secret[0]]
-        self._reader = HeaderReader([name for name in names if name is not None])
-        self._places = tuple(None if name is None else self._reader.names.index(name.lower()) for name in names)
+        self._reader = HeaderReader([*self.proxy.headers, None if shared_secret is None else shared_secret[0]])
         self._verdict_grammar = re.compile(self.proxy.verdict_grammar)
         self._cache: Cache[HeaderValues, _Remembered] = Cache(cache_entries, _CACHE_BYTES, _weight)
 
@@ -278,7 +274,7 @@ class ClientCertAuthenticator:
 
     def _judge(
         self,
-        read: Callable[[Any], HeaderValues],
+        read: Callable[[Any], tuple[HeaderValues, int]],
         request: Any,
         peer: str | None,
         required: bool,
@@ -286,7 +282,7 @@ class ClientCertAuthenticator:
     ) -> ClientIdentity | None:
         identity = None
         try:
-            identity = self._decide(read(request), peer, at)
+            identity = self._decide(*read(request), peer, at)
             if identity is not None and self._authorize is not None:
                 self._require_authorized(identity, self._authorize)
             elif identity is None and required:
@@ -311,11 +307,9 @@ class ClientCertAuthenticator:
         if self._audit is not None:
             self._audit(Decision(None, error, peer))
 
-    def _decide(self, values: HeaderValues, peer: str | None, at: dt.datetime | None) -> ClientIdentity | None:
-        size = 0
-        for value in values:
-            if value:
-                size += len(value)
+    def _decide(
+        self, values: HeaderValues, size: int, peer: str | None, at: dt.datetime | None
+    ) -> ClientIdentity | None:
         # Nothing of what the row reads is there: a health probe, a request past the proxy. Anonymous, whoever it is.
         if not size:
             return None
@@ -331,25 +325,19 @@ class ClientCertAuthenticator:
         trust = self._store._current()
         now = time.time()
         remembered = self._cache.get(values) if at is None else None
-        if remembered is not None and remembered.trust is trust and now < remembered.until:
-            identity = remembered.identity
+        if remembered is not None:
+            identity, until, said_by = remembered
+            if said_by is trust and now < until:
+                return identity
+        presented = self._present(values)
+        if presented is None:
+            return None
+        if at is not None:
+            identity, _ = trust.verify(presented, at.astimezone(dt.UTC))
         else:
-            presented = self._present(values)
-            if presented is None:
-                return None
-            if at is not None:
-                identity, _ = trust.verify(presented, at.astimezone(dt.UTC))
-            else:
-                identity, until = trust.verify(presented, dt.datetime.fromtimestamp(now, dt.UTC))
-                self._cache.put(self._key(values), _Remembered(identity, until.timestamp(), trust))
+            identity, ends = trust.verify(presented, dt.datetime.fromtimestamp(now, dt.UTC))
+            self._cache.put(_key(values), (identity, ends.timestamp(), trust))
         return identity
-
-    def _key(self, values: HeaderValues) -> HeaderValues:
-        """Return the same values, of which those that are many clients' are in memory once: verdict and issuer."""
-        shared = (self._places[2], self._places[5])
-        return tuple(
-            sys.intern(value) if place in shared and type(value) is str else value for place, value in enumerate(values)
-        )
 
     def require_rule(self, identity: ClientIdentity, rule: Rule, *, peer: str | None = None) -> None:
         """Ask a rule about an identity that this authenticator has given: what a route demands beyond `authorize`.
@@ -390,8 +378,7 @@ class ClientCertAuthenticator:
             raise NotAuthorized(f"{quoted(identity.subject)} does not pass the rule {rule!r}")
 
     def _require_secret(self, values: HeaderValues) -> None:
-        place = self._places[-1]
-        sent = None if place is None else values[place]
+        sent = values[-1]
         # compare_digest wants ASCII text or bytes; a header's text is latin-1, a broken one is no match.
         if (
             self._secret is None
@@ -406,9 +393,7 @@ class ClientCertAuthenticator:
     def _present(self, values: HeaderValues) -> PresentedChain | None:
         """Decode what the proxy forwarded, and hold it against what else the proxy says. None: no certificate."""
         row = self.proxy
-        certificate, chain, verdict, presence, subject, issuer, _ = (
-            None if place is None else values[place] for place in self._places
-        )
+        certificate, chain, verdict, presence, subject, issuer, _ = values
         if verdict is not None and not self._verdict_grammar.fullmatch(verdict):
             raise HeaderMalformed(f"{row.verdict_header} is not what {row.name} sends: {quoted(verdict)}")
         if presence is not None and presence not in (row.presence_yes, row.presence_no, ""):
@@ -492,6 +477,12 @@ def _named(identity: ClientIdentity | None) -> dict[str, str]:
     if identity is None:
         return {}
     return {"subject": quoted(identity.subject), "fingerprint": identity.fingerprint_sha256}
+
+
+def _key(values: HeaderValues) -> HeaderValues:
+    """Return the same values, of which those that are many clients' are in memory once: verdict and issuer."""
+    certificate, chain, verdict, presence, subject, issuer, secret = values
+    return certificate, chain, verdict and sys.intern(verdict), presence, subject, issuer and sys.intern(issuer), secret
 
 
 def _weight(values: HeaderValues) -> int:

@@ -35,20 +35,30 @@ def folded(name: str) -> str:
     return name.lower().replace("_", "-")
 
 
+def _text(value: object) -> str:
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    if isinstance(value, str):
+        return "".join(value)  # of a class of its own; the cache is keyed by plain text
+    raise TypeError(f"the value of a header is {type(value).__name__}")
+
+
 class HeaderReader:
     """Reads a fixed list of headers, each of which may come at most once.
 
-    The result is a tuple of values in the order of `names`, None where the header is absent. Tuples of the exact
-    text are what the authenticator keys its cache by.
+    The result is a tuple of values in the order of `names`, None where the header is absent or there is no name; and
+    how many characters they hold together. Tuples of the exact text are what the authenticator keys its cache by.
     """
 
-    def __init__(self, names: Iterable[str]) -> None:
-        self.names: tuple[str, ...] = tuple(name.lower() for name in names)
-        self._index = {folded(name): position for position, name in enumerate(self.names)}
-        if len(self._index) != len(self.names):
-            raise ValueError(f"two of the headers {', '.join(self.names)} differ only in case or in '-' and '_'")
+    def __init__(self, names: Iterable[str | None]) -> None:
+        self.names: tuple[str | None, ...] = tuple(None if name is None else name.lower() for name in names)
+        read = [name for name in self.names if name is not None]
+        self._index = {folded(name): position for position, name in enumerate(self.names) if name is not None}
+        if len(self._index) != len(read):
+            raise ValueError(f"two of the headers {', '.join(read)} differ only in case or in '-' and '_'")
         self.folded_names: frozenset[str] = frozenset(self._index)
-        self.environ_keys: tuple[str, ...] = tuple("HTTP_" + name.upper().replace("-", "_") for name in self.names)
+        self._keys = tuple("" if name is None else "HTTP_" + name.upper().replace("-", "_") for name in self.names)
+        self.environ_keys: tuple[str, ...] = tuple(filter(None, self._keys))
         names_here = "|".join(map(re.escape, self._index))
         self._announcement = re.compile(rf"(?:\A|,)\s*(?:{names_here})\s*(?:,|\Z)")
         # Where each name belongs, once it was seen: a request repeats the names of the one before. One for bytes, one
@@ -56,7 +66,7 @@ class HeaderReader:
         self._wire_places: dict[bytes, int | None] = {}
         self._text_places: dict[str, int | None] = {}
 
-    def read_environ(self, environ: Mapping[str, Any]) -> HeaderValues:
+    def read_environ(self, environ: Mapping[str, Any]) -> tuple[HeaderValues, int]:
         """Read from a WSGI environ. Both spellings of a name are one key here; the encodings' grammars catch a join.
 
         Raises:
@@ -67,14 +77,18 @@ class HeaderReader:
         trailer = get("HTTP_TRAILER")
         if type(trailer) is str:
             self._refuse_announced(trailer)
-        values = tuple(map(get, self.environ_keys))
+        values = tuple(map(get, self._keys))
+        size = 0
         for value in values:
-            if value is not None and type(value) is not str:
+            if value is None:
+                continue
+            if type(value) is not str:
                 name = next(name for name, one in zip(self.names, values, strict=True) if one is value)
                 raise HeaderMalformed(f"the value of {name} is {type(value).__name__}, not a string")
-        return values
+            size += len(value)
+        return values, size
 
-    def read(self, headers: RequestHeaders) -> HeaderValues:
+    def read(self, headers: RequestHeaders) -> tuple[HeaderValues, int]:
         """Read from a mapping or from (name, value) pairs, names and values str or latin-1 bytes.
 
         Raises:
@@ -82,6 +96,7 @@ class HeaderReader:
             HeaderMalformed: something is not a pair of str or bytes.
         """
         values: list[str | None] = [None] * len(self.names)
+        size = 0
         wire, texts = self._wire_places, self._text_places
         try:
             # Not every class of headers is a Mapping (http.client's is none), but items() gives pairs in all of them.
@@ -89,18 +104,18 @@ class HeaderReader:
             pairs: Iterable[tuple[Any, Any]] = cast("Any", headers) if items is None else items()
             for name, value in pairs:
                 try:
-                    place = wire[name] if isinstance(name, bytes) else texts[name]
+                    place = wire[name] if type(name) is bytes else texts[name]
                 except KeyError:
                     place = self._place(name)
                 if place is None:
                     continue
-                text = value.decode("latin-1") if isinstance(value, bytes) else value
-                if not isinstance(text, str):
-                    raise TypeError(f"the value of a header is {type(value).__name__}")
+                if type(value) is not str:
+                    value = _text(value)  # noqa: PLW2901  # decoded in place: this loop is most of a request's time
                 if place == _TRAILER:
-                    self._refuse_announced(text)
+                    self._refuse_announced(value)
                 elif values[place] is None:
-                    values[place] = text
+                    values[place] = value
+                    size += len(value)
                 else:
                     raise HeaderAmbiguous(f"the header {self.names[place]} came more than once")
         except ClientCertError:
@@ -109,7 +124,7 @@ class HeaderReader:
             raise HeaderMalformed(
                 f"headers must be a mapping or (name, value) pairs of str or bytes: {quoted(error)}"
             ) from error
-        return tuple(values)
+        return tuple(values), size
 
     def _place(self, name: str | bytes) -> int | None:
         spelled = (name.decode("latin-1") if isinstance(name, bytes) else name).lower()
