@@ -124,7 +124,8 @@ def test_a_copy_is_the_same() -> None:
 
 
 def test_identities_are_equal_by_their_certificate() -> None:
-    again = _identity_of((FULL.certificate, ROOT.certificate), FULL.certificate.public_bytes(Encoding.DER))
+    der = FULL.certificate.public_bytes(Encoding.DER)
+    again = _identity_of((FULL.certificate, ROOT.certificate), der, is_plain=False)
     other = identity_of(client("alice", ROOT))
     assert (again, hash(again)) == (FULL, hash(FULL))
     assert other != FULL

@@ -12,6 +12,7 @@ import dataclasses
 import datetime as dt
 import functools
 import ipaddress
+import itertools
 import os
 import random
 import warnings
@@ -27,6 +28,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sslclientcert import ClientCertError, PresentedChain, TrustStore
 from sslclientcert.core import presented, trust
 from sslclientcert.core.direct import has_sound_key
+from sslclientcert.core.identity import _identity_of
 from sslclientcert.core.names import is_openssl_text_of, plain_text
 from sslclientcert.core.plain import PlainLeaf, plain_leaf
 from sslclientcert.core.policy import require_client_leaf
@@ -591,6 +593,8 @@ def hold_to_the_rules(certificate: x509.Certificate, found: PlainLeaf) -> None:
     assert certificate.signature == der[found.signature :]
     assert der[found.signed_until :].startswith(found.signature_algorithm)
     assert identifier(certificate.signature_algorithm_oid.dotted_string) in found.signature_algorithm
+    ours, theirs = (_identity_of((certificate,), der, is_plain=is_plain) for is_plain in (True, False))
+    assert ours.as_dict() == theirs.as_dict()
 
 
 # The trust store with the walk, and without
@@ -679,9 +683,10 @@ def test_whatever_is_changed_in_a_certificate_the_walk_says_yes_only_where_the_r
 
 @pytest.mark.parametrize("extra", ODD_EXTENSIONS, ids=bytes.hex)
 def test_every_odd_extension_alone_and_twice_is_taken_as_the_rules_take_it(extra: bytes) -> None:
-    signed, algorithm, _ = elements(content_of(certify("alice", ROOT, extensions=[(NAMES, False)]).der))
     added = parsed(extra)
-    for repeated in (1, 2):
+    beside: tuple[Extension, ...] = ((NAMES, False), (basic(ca=False), True))
+    for other, repeated in itertools.product(beside, (1, 2)):
+        signed, algorithm, _ = elements(content_of(certify("alice", ROOT, extensions=[other]).der))
         tbs = parsed(signed)
         found = tbs.children[-1].children[0].children
         found[:] = [one for one in found if one.children[:1] != added.children[:1]] + [added] * repeated

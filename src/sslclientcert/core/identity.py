@@ -12,16 +12,18 @@ import datetime as dt
 import functools
 import hashlib
 import hmac
+import ipaddress
 import re
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from .der import element
-from .names import rfc4514
+from .names import plain_text, rfc4514
+from .plain import plain_alternatives, plain_attributes, plain_names
 
 __all__ = ["ClientIdentity", "SubjectAlternativeNames"]
 
@@ -30,6 +32,18 @@ _UPN = x509.ObjectIdentifier("1.3.6.1.4.1.311.20.2.3")  # Microsoft's user princ
 # SPIFFE-ID section 2: a trust domain of lower-case letters, digits, '.', '-' and '_', then segments that are neither
 # empty, '.' nor '..'; 2048 bytes at most. No query, no fragment, no port, no user.
 _SPIFFE_ID = re.compile(r"spiffe://[a-z0-9._-]{1,255}(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._-]+)+")
+
+
+class _Attribute(NamedTuple):
+    """A type of attribute: as an object, and as DER."""
+
+    oid: x509.ObjectIdentifier
+    identifier: bytes
+
+
+_COMMON_NAME = _Attribute(NameOID.COMMON_NAME, b"\x06\x03\x55\x04\x03")
+_ORGANIZATION = _Attribute(NameOID.ORGANIZATION_NAME, b"\x06\x03\x55\x04\x0a")
+_ORGANIZATIONAL_UNIT = _Attribute(NameOID.ORGANIZATIONAL_UNIT_NAME, b"\x06\x03\x55\x04\x0b")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -65,6 +79,7 @@ class ClientIdentity:
     certificate: x509.Certificate
     chain: tuple[x509.Certificate, ...]
     _der: bytes
+    _is_plain: bool
 
     def __init__(self) -> None:
         raise TypeError("a ClientIdentity is made by TrustStore.verify; in tests, by sslclientcert.testing")
@@ -103,30 +118,36 @@ class ClientIdentity:
     @functools.cached_property
     def subject(self) -> str:
         """The subject as RFC 4514 text, the last RDN first. Empty if the certificate has no subject."""
-        return rfc4514(self._parsed.subject)
+        text = plain_text(plain_names(self._der)[1]) if self._is_plain else None
+        return rfc4514(self._parsed.subject) if text is None else text
 
     @functools.cached_property
     def issuer(self) -> str:
         """The issuer as RFC 4514 text."""
-        return rfc4514(self._parsed.issuer)
+        text = plain_text(plain_names(self._der)[0]) if self._is_plain else None
+        return rfc4514(self._parsed.issuer) if text is None else text
 
     @functools.cached_property
     def common_name(self) -> str | None:
         """The common name; None if the subject has none *or several*, of which software picks this or that."""
-        names = self._attributes(NameOID.COMMON_NAME)
+        names = self._attributes(_COMMON_NAME)
         return names[0] if len(names) == 1 else None
 
     @functools.cached_property
     def organizations(self) -> tuple[str, ...]:
         """The organization names of the subject, in the order of the certificate."""
-        return self._attributes(NameOID.ORGANIZATION_NAME)
+        return self._attributes(_ORGANIZATION)
 
     @functools.cached_property
     def organizational_units(self) -> tuple[str, ...]:
         """The organizational unit names of the subject, in the order of the certificate."""
-        return self._attributes(NameOID.ORGANIZATIONAL_UNIT_NAME)
+        return self._attributes(_ORGANIZATIONAL_UNIT)
 
-    def _attributes(self, oid: x509.ObjectIdentifier) -> tuple[str, ...]:
+    def _attributes(self, kind: _Attribute) -> tuple[str, ...]:
+        oid, identifier = kind
+        if self._is_plain:
+            _, subject = plain_names(self._der)
+            return tuple([value.decode("ascii") for one, value in plain_attributes(subject) if one == identifier])
         values = (attribute.value for attribute in self._parsed.subject.get_attributes_for_oid(oid))
         return tuple(value for value in values if isinstance(value, str))
 
@@ -158,6 +179,8 @@ class ClientIdentity:
     @functools.cached_property
     def sans(self) -> SubjectAlternativeNames:
         """The subject alternative names by kind; all empty if the certificate has none."""
+        if self._is_plain:
+            return _plain_sans(plain_alternatives(self._der))
         try:
             names = self._parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         except x509.ExtensionNotFound:
@@ -192,7 +215,7 @@ class ClientIdentity:
         uris = self.sans.uris
         if len(uris) != 1 or len(uris[0]) > 2048 or not _SPIFFE_ID.fullmatch(uris[0]):
             return None
-        for extension in self._parsed.extensions:
+        for extension in () if self._is_plain else self._parsed.extensions:
             value = extension.value
             if (isinstance(value, x509.BasicConstraints) and value.ca) or (
                 isinstance(value, x509.KeyUsage) and (value.key_cert_sign or value.crl_sign)
@@ -262,11 +285,35 @@ def _utf8_string(der: bytes) -> str | None:
         return None
 
 
-def _identity_of(chain: tuple[x509.Certificate, ...], der: bytes) -> ClientIdentity:
-    """Make the identity of a chain that **the caller has verified**, from the leaf (`der` is its own) to the anchor."""
+def _plain_sans(names: list[tuple[int, bytes]]) -> SubjectAlternativeNames:
+    """Return the alternative names of a plain certificate, which are of four kinds."""
+    texts: dict[int, list[str]] = {0x81: [], 0x82: [], 0x86: []}
+    addresses: list[str] = []
+    for tag, value in names:
+        if tag in texts:
+            texts[tag].append(value.decode("ascii"))
+        else:
+            addresses.append(str(ipaddress.ip_address(value)))
+    return SubjectAlternativeNames(
+        dns_names=tuple(texts[0x82]),
+        emails=tuple(texts[0x81]),
+        uris=tuple(texts[0x86]),
+        ip_addresses=tuple(addresses),
+    )
+
+
+def _identity_of(chain: tuple[x509.Certificate, ...], der: bytes, *, is_plain: bool) -> ClientIdentity:
+    """Make the identity of a chain that **the caller has verified**.
+
+    Parameters:
+        chain: from the leaf to the anchor.
+        der: the leaf's.
+        is_plain: whether the walk over it has called it plain.
+    """
     identity = ClientIdentity.__new__(ClientIdentity)
     # One after the other: identities then share their dictionary's keys, which makes each 150 bytes smaller (PEP 412).
     object.__setattr__(identity, "certificate", chain[0])
     object.__setattr__(identity, "chain", chain)
     object.__setattr__(identity, "_der", der)
+    object.__setattr__(identity, "_is_plain", is_plain)
     return identity

@@ -14,6 +14,7 @@ from collections.abc import Hashable, Iterator
 from cryptography import x509
 
 from .der import element
+from .plain import plain_attributes
 
 __all__ = ["comparable", "is_openssl_text_of", "plain_text", "rfc4514"]
 
@@ -104,16 +105,11 @@ def plain_text(rdns: bytes) -> str | None:
     """Return what OpenSSL prints for a name in which it has nothing to escape; None where it might have.
 
     Parameters:
-        rdns: the DER of the RDNs, in which each has one attribute with a value in ASCII of less than 128 octets, as
-            `plain` finds them.
+        rdns: the DER of the RDNs, as `plain` finds them.
     """
     parts: list[str] = []
-    at, end = 0, len(rdns)
-    while at < end:
-        oid = at + 6 + rdns[at + 5]
-        short = _DER_SHORT_NAMES.get(rdns[at + 4 : oid])
-        at += 2 + rdns[at + 1]
-        value = rdns[oid + 2 : at]
+    for identifier, value in plain_attributes(rdns):
+        short = _DER_SHORT_NAMES.get(identifier)
         if short is None or _PLAIN_VALUE.fullmatch(value) is None:
             return None
         parts.append(short + value.decode("ascii"))

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-__all__ = ["PlainLeaf", "plain_leaf"]
+__all__ = ["PlainLeaf", "plain_alternatives", "plain_attributes", "plain_leaf", "plain_names"]
 
 
 class PlainLeaf(NamedTuple):
@@ -170,6 +170,49 @@ def _extensions(der: bytes, at: int, end: int) -> tuple[int, bytes | None]:
             if der[value] != 0x30 or after != at or not _are_plain(der, names, after):
                 return 0, None
     return at, key_identifier
+
+
+def plain_names(der: bytes) -> tuple[bytes, bytes]:
+    """Return issuer and subject, as the DER of their RDNs, of a certificate that **was found to be plain**."""
+    at = 15 + der[14]
+    issuer, validity = _content(der, at + 2 + der[at + 1])
+    subject = validity + 34
+    return der[issuer:validity], der[subject : subject + der[subject - 1]]
+
+
+def plain_attributes(rdns: bytes) -> list[tuple[bytes, bytes]]:
+    """Return the attributes of such a name in their order: the type, as the DER of its identifier, and the value."""
+    attributes = []
+    at, end = 0, len(rdns)
+    while at < end:
+        value = at + 8 + rdns[at + 5]
+        attributes.append((rdns[at + 4 : value - 2], rdns[value : (at := at + 2 + rdns[at + 1])]))
+    return attributes
+
+
+def plain_alternatives(der: bytes) -> list[tuple[int, bytes]]:
+    """Return the alternative names of a certificate that **was found to be plain**: the tag, and the octets."""
+    at = 15 + der[14]
+    _, validity = _content(der, at + 2 + der[at + 1])
+    _, extensions = _content(der, validity + 34 + der[validity + 33])  # behind the key
+    if extensions == 8 + (der[6] << 8 | der[7]):
+        return []
+    at, _ = _content(der, extensions)
+    at, end = _content(der, at)
+    while at < end:
+        start, at = _content(der, at)
+        found = _ALTERNATIVE_NAMES.match(der, start)
+        if found is not None:
+            value, _ = _content(der, found.end() - 1)
+            return _names(der, *_content(der, value))
+    return []
+
+
+def _names(der: bytes, at: int, end: int) -> list[tuple[int, bytes]]:
+    names = []
+    while at < end:
+        names.append((der[at], der[at + 2 : (at := at + 2 + der[at + 1])]))
+    return names
 
 
 def _content(der: bytes, at: int) -> tuple[int, int]:

@@ -147,7 +147,7 @@ class _Trust:
         listed_until = self._revocation.require_unrevoked(chain, at)
         if listed_until is not None and listed_until < until:
             until = listed_until
-        return _identity_of(chain, presented.der), until
+        return _identity_of(chain, presented.der, is_plain=presented.plain is not None), until
 
     def _direct_chain(self, presented: PresentedChain, at: dt.datetime) -> _Chain | None:
         """Return the chain of a plain leaf that a judged CA has issued: one link to verify. None: search for it."""

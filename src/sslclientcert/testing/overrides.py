@@ -47,7 +47,7 @@ def forged_identity(name: str = "client", **options: Unpack[CertificateOptions])
     """
     ca = _forger()
     issued = ca.issue(name, **options)
-    return _identity_of((*issued.chain, ca.certificate), issued.certificate.public_bytes(Encoding.DER))
+    return _identity_of((*issued.chain, ca.certificate), issued.certificate.public_bytes(Encoding.DER), is_plain=False)
 
 
 @functools.cache

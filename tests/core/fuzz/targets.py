@@ -19,6 +19,7 @@ from sslclientcert import PROXIES, ClientCertAuthenticator, ClientCertError, Tru
 from sslclientcert.core.bundle import parse_certificates, parse_crls
 from sslclientcert.core.decoding import ENCODINGS, MAX_FORWARDED
 from sslclientcert.core.direct import has_sound_key
+from sslclientcert.core.identity import _identity_of
 from sslclientcert.core.names import is_openssl_text_of, plain_text
 from sslclientcert.core.plain import plain_leaf
 from sslclientcert.core.policy import require_client_leaf
@@ -246,6 +247,8 @@ def walk(data: bytes) -> None:
         assert tlv(0x30, rdns) == name.public_bytes()
         text = plain_text(rdns)
         assert text is None or is_openssl_text_of(name, text)
+    ours, theirs = (_identity_of((certificate,), der, is_plain=is_plain) for is_plain in (True, False))
+    assert ours.as_dict() == theirs.as_dict()
     for extension in certificate.extensions:
         if isinstance(extension.value, x509.AuthorityKeyIdentifier):
             assert plain.key_identifier == extension.value.key_identifier
