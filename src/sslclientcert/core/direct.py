@@ -29,17 +29,12 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from .der import element
-from .plain import PlainLeaf
+from .plain import ECDSA_WITH, RSA_WITH, PlainLeaf
 from .policy import subject_key_identifier
 
 __all__ = ["JudgedCA", "has_sound_key"]
 
-# By the algorithm identifiers that `plain` knows, as they stand in the DER.
-_ECDSA_WITH = b"\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03"
-_RSA_WITH = b"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01"
-_SHA_2 = (hashes.SHA256(), hashes.SHA384(), hashes.SHA512())
-_ECDSA = {_ECDSA_WITH + bytes([number]): digest for number, digest in enumerate(_SHA_2, 2)}
-_RSA = {_RSA_WITH + bytes([number, 5, 0]): digest for number, digest in enumerate(_SHA_2, 11)}
+_HASHES: Mapping[int, hashes.HashAlgorithm] = {256: hashes.SHA256(), 384: hashes.SHA384(), 512: hashes.SHA512()}
 _CURVES: Mapping[int, ec.EllipticCurve] = {65: ec.SECP256R1(), 97: ec.SECP384R1(), 133: ec.SECP521R1()}
 
 
@@ -61,19 +56,19 @@ class JudgedCA:
         self.name: bytes = subject[element(subject).content :]
         self.since: dt.datetime = max(one.not_valid_before_utc for one in path)
         self.until: dt.datetime = min(one.not_valid_after_utc for one in path)
-        self._end = _end(self.name)
+        self._ends = (b" ", self.name.rstrip(b" ")[-1:].lower())
         self._key_identifier = subject_key_identifier(path[0])
         key = path[0].public_key()
         self._checks: dict[bytes, Callable[[bytes, bytes], None]] = {}
         if isinstance(key, ec.EllipticCurvePublicKey):
             self._checks = {
-                identifier: functools.partial(key.verify, signature_algorithm=ec.ECDSA(digest))
-                for identifier, digest in _ECDSA.items()
+                identifier: functools.partial(key.verify, signature_algorithm=ec.ECDSA(_HASHES[size]))
+                for identifier, size in ECDSA_WITH.items()
             }
         elif isinstance(key, rsa.RSAPublicKey):
             self._checks = {
-                identifier: functools.partial(key.verify, padding=padding.PKCS1v15(), algorithm=digest)
-                for identifier, digest in _RSA.items()
+                identifier: functools.partial(key.verify, padding=padding.PKCS1v15(), algorithm=_HASHES[size])
+                for identifier, size in RSA_WITH.items()
             }
 
     def is_meant_by(self, plain: PlainLeaf) -> bool:
@@ -83,7 +78,7 @@ class JudgedCA:
 
     def may_be_named_as(self, plain: PlainLeaf) -> bool:
         """Say whether a leaf might have the CA's own name, letter case and spaces aside: it ends as that does."""
-        return _end(plain.subject) == self._end
+        return plain.subject[-1:].lower() in self._ends
 
     def has_signed(self, der: bytes, plain: PlainLeaf) -> bool:
         """Say whether this CA's key made the signature of a leaf, which is of a kind that plain leaves have."""
@@ -95,10 +90,6 @@ class JudgedCA:
         except InvalidSignature:
             return False
         return True
-
-
-def _end(rdns: bytes) -> bytes:
-    return rdns.rstrip(b" ")[-1:].lower()
 
 
 def has_sound_key(plain: PlainLeaf) -> bool:

@@ -13,9 +13,10 @@ are measured.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
-__all__ = ["PlainLeaf", "plain_alternatives", "plain_attributes", "plain_leaf", "plain_names"]
+__all__ = ["ECDSA_WITH", "RSA_WITH", "PlainLeaf", "plain_alternatives", "plain_attributes", "plain_leaf", "plain_names"]
 
 
 class PlainLeaf(NamedTuple):
@@ -42,11 +43,16 @@ class PlainLeaf(NamedTuple):
 # Certificate, TBSCertificate (both of 256 bytes and more), version 3, and the head of a positive serial number.
 _START = re.compile(rb"\x30\x82..\x30\x82..\xa0\x03\x02\x01\x02\x02[\x01-\x14][\x00-\x7f]", re.DOTALL)
 
-# ECDSA, and RSA PKCS#1 v1.5, with SHA-256, SHA-384 or SHA-512 (RFC 5758 section 3.2, RFC 4055 section 5).
-_SIGNATURE = re.compile(
-    rb"\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03[\x02-\x04]"
-    rb"|\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01[\x0b-\x0d]\x05\x00"
-)
+# By their algorithm identifiers: with SHA-256, SHA-384 or SHA-512, ECDSA (RFC 5758 section 3.2), and RSA PKCS#1 v1.5
+# (RFC 4055 section 5).
+ECDSA_WITH: Mapping[bytes, int] = {
+    b"\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03" + last: size for last, size in ((b"\2", 256), (b"\3", 384), (b"\4", 512))
+}
+RSA_WITH: Mapping[bytes, int] = {
+    b"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01" + last + b"\x05\x00": size
+    for last, size in ((b"\x0b", 256), (b"\x0c", 384), (b"\x0d", 512))
+}
+_SIGNATURES = {**ECDSA_WITH, **RSA_WITH}
 
 # Two UTCTimes (RFC 5280 section 4.1.2.5): what they say, the path builder judges. Then the head of the subject.
 _VALIDITY = re.compile(rb"\x30\x1e\x17\x0d.{13}\x17\x0d.{13}\x30[\x00-\x7f]", re.DOTALL)
@@ -120,12 +126,12 @@ def _walk(der: bytes) -> PlainLeaf | None:
     if _START.match(der) is None:
         return None
     end = 8 + (der[6] << 8 | der[7])
-    found = _SIGNATURE.match(der, 15 + der[14])
-    if found is None or not der.startswith(found[0], end):  # it stands behind what is signed once more
+    at = 15 + der[14]
+    algorithm = der[at : at + 2 + der[at + 1]]
+    if algorithm not in _SIGNATURES or not der.startswith(algorithm, end):  # it stands behind what is signed once more
         return None
-    algorithm = found[0]
     signature, _ = _content(der, end + len(algorithm))
-    issuer, validity = _content(der, found.end())
+    issuer, validity = _content(der, at + len(algorithm))
     found = _VALIDITY.match(der, validity)
     if der[signature] or found is None or not _is_plain_name(der, issuer, validity):  # no bits of the last octet unused
         return None

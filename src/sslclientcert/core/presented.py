@@ -28,7 +28,7 @@ from .proxies import Proxy, proxy_named
 __all__ = ["PresentedChain", "decode"]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class PresentedChain:
     """What a proxy forwarded: a leaf and any intermediates, parsed. **Nothing about it has been verified.**
 
@@ -80,7 +80,11 @@ class PresentedChain:
             _require_whole_signature(leaf, der, 0)
         if intermediates:
             _require_links((leaf, *intermediates))
-        self.__dict__.update(leaf=leaf, intermediates=intermediates, der=der, plain=plain)
+        set_on = object.__setattr__
+        set_on(self, "leaf", leaf)
+        set_on(self, "intermediates", intermediates)
+        set_on(self, "der", der)
+        set_on(self, "plain", plain)
 
 
 def _require_links(chain: tuple[x509.Certificate, ...]) -> None:
