@@ -61,8 +61,14 @@ def _median(row: str, *columns: str) -> Callable[[Table], float]:
 
 
 def _worst_refusal(found: Table) -> float:
-    others = (refusals.GOOD, refusals.BIG, refusals.HUGE)
+    others = (refusals.GOOD, refusals.BIG_GOOD, refusals.BIG_REFUSED, refusals.BIG, refusals.HUGE)
     return max(_of(found.cell(row, each)) for row in found.rows if row not in others for each in refusals.CASES)
+
+
+def _long_refusal(found: Table) -> float:
+    rows = (refusals.BIG_REFUSED, refusals.BIG_GOOD)
+    refused, good = ([found.cell(row, each) for each in refusals.CASES] for row in rows)
+    return max(ours.median / theirs.median for ours, theirs in zip(refused, good, strict=True))
 
 
 def _growth_with_length(found: Table) -> float:
@@ -98,6 +104,7 @@ def _goals() -> Iterator[_Goal]:
     yield _Goal("CRL of a million entries, stall of other threads", "lists", 50, "ms", _stall)
     yield _Goal("CRL of a million entries, lookup", "lists", 0.2, "µs", _median(lists.MILLION, lists.LOOKUP))
     yield _Goal("the dearest refusal, to a good one that is cold", "refusals", 1.1, "×", _worst_refusal)
+    yield _Goal("64 KB that are refused, to a good one of 64 KB", "refusals", 1.1, "×", _long_refusal)
     yield _Goal("an oversized header", "refusals", 5, "µs", _median(refusals.OVERSIZED, *refusals.CASES))
     yield _Goal("a megabyte, to sixteen times 64 KB", "refusals", 1.1, "×", _growth_with_length)
     for each, most in zip(cache.CASES, (3, 4), strict=True):

@@ -35,6 +35,7 @@ def why_untrusted(
     leaf: x509.Certificate,
     *,
     anchors: Collection[x509.Certificate],
+    anchor_names: Sequence[str],
     by_name: Mapping[Hashable, Sequence[x509.Certificate]],
     forwarded: Sequence[x509.Certificate],
     at: dt.datetime,
@@ -47,6 +48,7 @@ def why_untrusted(
     Parameters:
         leaf: the certificate that was refused.
         anchors: the anchors of the trust store.
+        anchor_names: their names as text.
         by_name: all certificates of the bundle by the comparable form of their subject.
         forwarded: the intermediates that came with the leaf.
         at: the time of validation.
@@ -65,7 +67,7 @@ def why_untrusted(
         named = [*by_name.get(name, ()), *(ca for ca in forwarded if comparable(ca.subject) == name)]
         candidates = [ca for ca in dict.fromkeys(named) if ca not in path][:_MOST_CANDIDATES]
         if not candidates:
-            return _no_issuer(path, anchors, at, source)
+            return _no_issuer(path, anchors, anchor_names, at, source)
         # Where the path builder had this one link to check, it has said so: to check it again would double the cost.
         is_known = len(path) == len(candidates) == 1 and verifier_said == "signature does not match"
         links = {ca: Signed.NO if is_known else signed(child, ca) for ca in candidates}
@@ -150,7 +152,11 @@ def _not_signed(child: x509.Certificate, source: str, *, unknown: bool) -> Clien
 
 
 def _no_issuer(
-    path: Sequence[x509.Certificate], anchors: Collection[x509.Certificate], at: dt.datetime, source: str
+    path: Sequence[x509.Certificate],
+    anchors: Collection[x509.Certificate],
+    anchor_names: Sequence[str],
+    at: dt.datetime,
+    source: str,
 ) -> ClientCertError:
     child = path[-1]
     if not any(_valid(anchor, at) for anchor in anchors):
@@ -163,8 +169,8 @@ def _no_issuer(
             f"{describe(child)} is self-signed and {source} does not hold it: the client uses a certificate of its own "
             "making, or the bundle lacks that CA"
         )
-    names = sorted(rfc4514(anchor.subject) for anchor in anchors)
-    some = ", ".join(quoted(name, 80) for name in names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    more = len(anchor_names) - 5
+    some = ", ".join(quoted(name, 80) for name in anchor_names[:5]) + (f" and {more} more" if more > 0 else "")
     return CertificateUntrusted(
         f"no certificate named {quoted(rfc4514(child.issuer))}, the issuer of {describe(child)}, is in {source} "
         f"(its anchors are {some}). "

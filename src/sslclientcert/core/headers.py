@@ -109,8 +109,10 @@ class HeaderReader:
                     place = self._place(name)
                 if place is None:
                     continue
-                if type(value) is not str:
-                    value = _text(value)  # noqa: PLW2901  # decoded in place: this loop is most of a request's time
+                if type(value) is bytes:
+                    value = value.decode("latin-1")  # noqa: PLW2901  # this loop is most of the time of many a request
+                elif type(value) is not str:
+                    value = _text(value)  # noqa: PLW2901
                 if place == _TRAILER:
                     self._refuse_announced(value)
                 elif values[place] is None:

@@ -14,7 +14,6 @@ from collections.abc import Hashable, Iterator
 from cryptography import x509
 
 from .der import element
-from .plain import plain_attributes
 
 __all__ = ["comparable", "is_openssl_text_of", "plain_text", "rfc4514"]
 
@@ -59,14 +58,14 @@ _STRING_TAGS = {0x0C: "utf-8", 0x13: "ascii", 0x14: "latin-1", 0x16: "ascii", 0x
 
 # For names that need no escapes: the types that most are made of, by the DER of their identifiers.
 _DER_SHORT_NAMES = {
-    b"\x06\x03\x55\x04\x03": "CN=",
-    b"\x06\x03\x55\x04\x06": "C=",
-    b"\x06\x03\x55\x04\x07": "L=",
-    b"\x06\x03\x55\x04\x08": "ST=",
-    b"\x06\x03\x55\x04\x0a": "O=",
-    b"\x06\x03\x55\x04\x0b": "OU=",
-    b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x09\x01": "emailAddress=",
-    b"\x06\x0a\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x19": "DC=",
+    b"\x06\x03\x55\x04\x03": b"CN=",
+    b"\x06\x03\x55\x04\x06": b"C=",
+    b"\x06\x03\x55\x04\x07": b"L=",
+    b"\x06\x03\x55\x04\x08": b"ST=",
+    b"\x06\x03\x55\x04\x0a": b"O=",
+    b"\x06\x03\x55\x04\x0b": b"OU=",
+    b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x09\x01": b"emailAddress=",
+    b"\x06\x0a\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x19": b"DC=",
 }
 _PLAIN_VALUE = re.compile(rb"[A-Za-z0-9._@/:'()?*-](?:[A-Za-z0-9 ._@/:'()?*-]*[A-Za-z0-9._@/:'()?*-])?")
 
@@ -107,14 +106,16 @@ def plain_text(rdns: bytes) -> str | None:
     Parameters:
         rdns: the DER of the RDNs, as `plain` finds them.
     """
-    parts: list[str] = []
-    for identifier, value in plain_attributes(rdns):
-        short = _DER_SHORT_NAMES.get(identifier)
-        if short is None or _PLAIN_VALUE.fullmatch(value) is None:
+    text = b""
+    at, end = 0, len(rdns)
+    while at < end:
+        value = at + 8 + rdns[at + 5]
+        short = _DER_SHORT_NAMES.get(rdns[at + 4 : value - 2])
+        at += 2 + rdns[at + 1]
+        if short is None or _PLAIN_VALUE.fullmatch(rdns, value, at) is None:
             return None
-        parts.append(short + value.decode("ascii"))
-    parts.reverse()
-    return ",".join(parts)
+        text = short + rdns[value:at] + (b"," + text if text else b"")
+    return text.decode("ascii")
 
 
 def _bytes(value: str | bytes) -> bytes:

@@ -43,14 +43,15 @@ class PlainLeaf(NamedTuple):
 # Certificate, TBSCertificate (both of 256 bytes and more), version 3, and the head of a positive serial number.
 _START = re.compile(rb"\x30\x82..\x30\x82..\xa0\x03\x02\x01\x02\x02[\x01-\x14][\x00-\x7f]", re.DOTALL)
 
-# By their algorithm identifiers: with SHA-256, SHA-384 or SHA-512, ECDSA (RFC 5758 section 3.2), and RSA PKCS#1 v1.5
-# (RFC 4055 section 5).
+# The bits of SHA-2, by the DER of the algorithm's identifier, that go with ECDSA (RFC 5758 section 3.2) and with RSA
+# PKCS#1 v1.5 (RFC 4055 section 5).
 ECDSA_WITH: Mapping[bytes, int] = {
-    b"\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03" + last: size for last, size in ((b"\2", 256), (b"\3", 384), (b"\4", 512))
+    b"\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03" + bytes([last]): size
+    for last, size in ((2, 256), (3, 384), (4, 512))
 }
 RSA_WITH: Mapping[bytes, int] = {
-    b"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01" + last + b"\x05\x00": size
-    for last, size in ((b"\x0b", 256), (b"\x0c", 384), (b"\x0d", 512))
+    b"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01" + bytes([last, 5, 0]): size
+    for last, size in ((11, 256), (12, 384), (13, 512))
 }
 _SIGNATURES = {**ECDSA_WITH, **RSA_WITH}
 

@@ -33,7 +33,7 @@ from .errors import (
 )
 from .identity import ClientIdentity, _identity_of
 from .locks import ForkSafeLock
-from .names import comparable
+from .names import comparable, rfc4514
 from .policy import (
     PROFILES,
     describe,
@@ -118,6 +118,7 @@ class _Trust:
         self.anchors = anchors_of(bundle)
         if not self.anchors:
             raise ValueError(f"{source}: every certificate is issued by another one of it, in a circle; add a root")
+        self._anchor_names = sorted({rfc4514(anchor.subject) for anchor in self.anchors})
         self.intermediates = [certificate for certificate in bundle if certificate not in self.anchors]
         self._by_name = by_comparable_name(bundle)
         self._suited = [ca for ca in self.intermediates if self._suits(ca)]
@@ -154,20 +155,20 @@ class _Trust:
         leaf, plain = presented.leaf, presented.plain
         if plain is None or not self._judged_by_name:
             return None
-        found = self._judged_by_name.get(plain.issuer, ())
-        if len(found) > 1 or (found and not found[0].is_meant_by(plain)):
-            found = [ca for ca in found if ca.is_meant_by(plain)]
+        cas = self._judged_by_name.get(plain.issuer, ())
+        if len(cas) > 1:
+            cas = [ca for ca in cas if ca.is_meant_by(plain)]
         since, until = leaf.not_valid_before_utc, leaf.not_valid_after_utc
-        if len(found) > 1 or not since <= at <= until or not has_sound_key(plain):
+        if len(cas) > 1 or not since <= at <= until or not has_sound_key(plain):
             return None
         said = "it has no issuer in the bundle"
-        for ca in found:
-            if not ca.since <= at <= ca.until or (
-                ca.may_be_named_as(plain) and comparable(leaf.subject) == comparable(leaf.issuer)
-            ):
+        if cas:
+            (ca,) = cas
+            is_self_issued = ca.may_be_named_as(plain) and comparable(leaf.subject) == comparable(leaf.issuer)
+            if is_self_issued or not ca.since <= at <= ca.until:
                 return None
             if ca.has_signed(presented.der, plain):
-                return (leaf, *ca.path), min(ca.until, until)
+                return ((leaf, *ca.path), min(until, ca.until)) if ca.is_meant_by(plain) else None
             said = "signature does not match"
         if presented.intermediates or self._is_searched or leaf in self.anchors:
             return None
@@ -303,6 +304,7 @@ class _Trust:
         return why_untrusted(
             leaf,
             anchors=self.anchors,
+            anchor_names=self._anchor_names,
             by_name=self._by_name,
             forwarded=forwarded,
             at=at,
