@@ -10,7 +10,7 @@ import time
 from . import environment, goals, report
 from .tables import Table
 
-SECTIONS = ("requests", "bundles", "lists", "threads", "refusals", "cache", "middleware", "servers", "imports")
+SECTIONS = ("requests", "steps", "bundles", "lists", "threads", "refusals", "cache", "middleware", "servers", "imports")
 _QUICK = 0.1
 
 

@@ -45,7 +45,7 @@ def run(effort: float) -> Table:
         ("", *CASES, "refused with"),
         rows,
         "By `authenticate(headers, peer)` with ten headers, logged to a handler that writes nothing. The most that "
-        "`max_header_bytes` lets through by default is 64 KB, so a good one of that length, with 1590 names, is there to "
+        "`max_header_bytes` lets through by default is 64 KB, so a good one of that length (1590 names) is there to "
         "compare with. The last two rows show that decoding is linear.",
     )
 

@@ -276,6 +276,16 @@ def test_a_genuine_verdict_and_names_beside_somebody_elses_certificate_are_refus
     assert "two certificates" in caught.value.detail
 
 
+@pytest.mark.parametrize("whose", [SUBJECT, ISSUER])
+def test_one_name_of_the_certificate_beside_one_of_another_is_refused(
+    whose: str, ingress: ClientCertAuthenticator
+) -> None:
+    ingress.authenticate(headers_of(ALICE))
+    with refused("forwarding_inconsistent") as caught:
+        ingress.authenticate({**headers_of(ALICE), whose: "CN=somebody else"})
+    assert "two certificates" in caught.value.detail
+
+
 @pytest.mark.parametrize("what", SUBJECTS)
 @pytest.mark.filterwarnings("ignore:Attribute's length:UserWarning")
 def test_what_openssl_prints_of_any_subject_is_accepted_beside_its_own_certificate_only(

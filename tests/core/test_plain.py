@@ -771,6 +771,8 @@ def names() -> Iterator[Situation]:
     twins = [authority(name, key=key) for key in (FIRST, SECOND_KEY, THIRD)]
     for twin in twins:
         yield "one of three CAs of a name", "", client("a", twin), twins, {}, NOW
+    nameless = authority(x509.Name([]), key=FIRST)
+    yield "a CA without a name", UNTRUSTED, client("a", nameless), [nameless], {}, NOW
     yield "another authority key", UNTRUSTED, client("a", ROOT, extra=identified_by(9)), [ROOT], {}, NOW
     renewed = [authority(name, key=FIRST, extra=[(ski(private_key("P-256", number)), False)]) for number in (7, 8, 9)]
     for number in (7, 8, 9):
@@ -781,7 +783,7 @@ def names() -> Iterator[Situation]:
     for without, code in (([], ""), (bare, UNTRUSTED)):
         new = authority(name, twins[0], key=private_key("P-256", 7), without=without)
         yield f"a new key signed by the old, without {without}", code, client("a", new), [twins[0], new], {}, NOW
-        for own in (name, "CN=tWIN,O=example", "CN=\\ twin,O=Example\\ "):
+        for own in (name, "CN=tWIN,O=example", "CN=twin\\ ,O=Example", "CN=\\ twin,O=Example\\ "):
             leaf = client(own, twins[0], without=without)
             yield f"a leaf of its CA's name, {own!r}, without {without}", code, leaf, [twins[0]], {}, NOW
 
