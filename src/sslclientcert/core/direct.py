@@ -24,7 +24,7 @@ import functools
 from collections.abc import Callable, Mapping
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
@@ -87,7 +87,7 @@ class JudgedCA:
             return False
         try:
             check(der[plain.signature :], der[4 : plain.signed_until])
-        except InvalidSignature:
+        except (InvalidSignature, ValueError, UnsupportedAlgorithm):
             return False
         return True
 
@@ -97,6 +97,6 @@ def has_sound_key(plain: PlainLeaf) -> bool:
     try:
         if plain.point is not None:
             ec.EllipticCurvePublicKey.from_encoded_point(_CURVES[len(plain.point)], plain.point)
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         return False
     return True

@@ -1,7 +1,7 @@
 r"""A walk over a leaf's DER that sees at a glance that it is a plain client certificate, as most are.
 
 The rules for a leaf (`policy.require_client_leaf`), and the proof that each of its fields parses, want every name and
-extension as an object, which takes a quarter of the time of a verification. This walk makes none. It only ever says
+extension as an object, which takes as long as a signature. This walk makes none. It only ever says
 yes: of a certificate that is not plain, because a rule refuses it or since it merely is unusual, it says nothing, and
 the rules themselves are asked. So it can save time and cannot let anybody in; `tests/core/test_plain.py` holds it to
 the rules.
@@ -55,7 +55,7 @@ RSA_WITH: Mapping[bytes, int] = {
 }
 _SIGNATURES = {**ECDSA_WITH, **RSA_WITH}
 
-# Two UTCTimes (RFC 5280 section 4.1.2.5): what they say, the path builder judges. Then the head of the subject.
+# Two UTCTimes (RFC 5280 section 4.1.2.5): what they say, the trust store judges. Then the head of the subject.
 _VALIDITY = re.compile(rb"\x30\x1e\x17\x0d.{13}\x17\x0d.{13}\x30[\x00-\x7f]", re.DOTALL)
 
 # Attributes in RDNs of their own: country of two letters; any other of the arc 2.5.4, emailAddress and domainComponent,
@@ -114,8 +114,7 @@ _IP_ADDRESS = 0x87
 def plain_leaf(der: bytes) -> PlainLeaf | None:
     """Return what was found, if the certificate is plain: all its fields parse, and it keeps the rules for a leaf.
 
-    Not looked at: validity, signature and issuer, which are the path builder's; and whether a point lies on its curve,
-    which the trust store asks.
+    Not looked at: validity, signature and issuer, and whether a point lies on its curve; all that the trust store asks.
     """
     try:
         return _walk(der)
