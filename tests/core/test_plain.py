@@ -34,6 +34,7 @@ from sslclientcert.core.plain import PlainLeaf, plain_leaf
 from sslclientcert.core.policy import require_client_leaf
 from sslclientcert.testing import ClientCA
 
+from .conftest import refused
 from .pki import (
     DAY,
     NOW,
@@ -836,6 +837,27 @@ def test_what_stands_above_a_leaf_is_judged_as_it_is_when_the_leaf_comes(
     assert with_walk == without
     assert (with_walk if isinstance(with_walk, str) else "") == code
     assert plain_leaf(leaf.der)
+
+
+@pytest.mark.parametrize(
+    "leaf",
+    [
+        client("CN=alice,O=Example", authority("CN=Stranger,O=Example", key=private_key("P-256", 9))),
+        client("CN=alice,O=Example", authority("CN=Root,OU=PKI,O=Example,C=DE", key=private_key("P-256", 9))),
+        client("CN=alice,O=Example", key=private_key("P-256", 9)),
+        client("CN=\\#alice\\, Inc,O=Example", authority("CN=Stranger\\+,O=Example", key=private_key("P-256", 9))),
+    ],
+    ids=["an unknown issuer", "another key of the issuer's name", "self-signed", "names with escapes"],
+)
+def test_a_refusal_reads_the_same_with_the_walk_and_without(leaf: Party, monkeypatch: pytest.MonkeyPatch) -> None:
+    details = []
+    for _ in range(2):
+        with refused("certificate_untrusted") as caught:
+            BELOW_ROOT.verify(PresentedChain.from_der([leaf.der]))
+        details.append(caught.value.detail)
+        monkeypatch.setattr(presented, "plain_leaf", lambda _: None)
+    assert details[0] == details[1]
+    assert "alice" in details[0]
 
 
 def test_a_key_that_is_no_point_of_its_curve_is_refused_though_all_else_is_plain() -> None:

@@ -15,7 +15,8 @@ from cryptography.x509.oid import SignatureAlgorithmOID
 
 from .bundle import Signed, signed
 from .errors import CertificateUnsuitable, CertificateUntrusted, ClientCertError, TrustStoreUnavailable, quoted
-from .names import comparable, rfc4514
+from .names import comparable, plain_text, rfc4514
+from .plain import PlainLeaf
 from .policy import (
     describe,
     is_eddsa,
@@ -42,6 +43,8 @@ def why_untrusted(
     max_depth: int,
     source: str,
     verifier_said: str,
+    plain: PlainLeaf | None = None,
+    issuer_name: Hashable = None,
 ) -> ClientCertError:
     """Return the error that says which certificate broke which rule, and the remedy.
 
@@ -55,25 +58,30 @@ def why_untrusted(
         max_depth: the most intermediates allowed.
         source: what to call the bundle.
         verifier_said: the path builder's own message, for what this does not find.
+        plain: what the walk found in the leaf, which then need not be parsed to be named.
+        issuer_name: the comparable form of its issuer, where that is known.
     """
     path = [leaf]
     while True:
         child = path[-1]
+        if child is not leaf:
+            plain = issuer_name = None
         try:
-            require_strong_signature(child)  # first: a signature with SHA-1 is not even checked
+            if plain is None:
+                require_strong_signature(child)  # first: a signature with SHA-1 is not even checked
         except ClientCertError as error:
             return error
-        name = comparable(child.issuer)
+        name = comparable(child.issuer) if issuer_name is None else issuer_name
         named = [*by_name.get(name, ()), *(ca for ca in forwarded if comparable(ca.subject) == name)]
         candidates = [ca for ca in dict.fromkeys(named) if ca not in path][:_MOST_CANDIDATES]
         if not candidates:
-            return _no_issuer(path, anchors, anchor_names, at, source)
+            return _no_issuer(path, plain, anchors=anchors, anchor_names=anchor_names, at=at, source=source)
         # Where the path builder had this one link to check, it has said so: to check it again would double the cost.
         is_known = len(path) == len(candidates) == 1 and verifier_said == "signature does not match"
         links = {ca: Signed.NO if is_known else signed(child, ca) for ca in candidates}
         issuers = [ca for ca in candidates if links[ca] is Signed.YES]
         if not issuers:
-            return _not_signed(child, source, unknown=Signed.UNKNOWN in links.values())
+            return _not_signed(child, plain, source, unknown=Signed.UNKNOWN in links.values())
         # An anchor that suits, then any that suits, then the anchor, to say what is wrong with it.
         faults = {ca: _fault(path, ca, anchors, at) for ca in issuers}
         issuer = min(issuers, key=lambda ca: (faults[ca] is not None, ca not in anchors))
@@ -137,15 +145,22 @@ def _refused(path: Sequence[x509.Certificate], verifier_said: str) -> ClientCert
     return CertificateUntrusted(f"{leaf} was refused: {quoted(verifier_said.partition(' (encountered')[0])}")
 
 
-def _not_signed(child: x509.Certificate, source: str, *, unknown: bool) -> ClientCertError:
+def _names(child: x509.Certificate, plain: PlainLeaf | None) -> tuple[str, str]:
+    """Return a certificate's description and its issuer's name, quoted."""
+    subject, issuer = (None, None) if plain is None else (plain_text(plain.subject), plain_text(plain.issuer))
+    return describe(child, subject), quoted(rfc4514(child.issuer) if issuer is None else issuer)
+
+
+def _not_signed(child: x509.Certificate, plain: PlainLeaf | None, source: str, *, unknown: bool) -> ClientCertError:
+    described, issuer = _names(child, plain)
     if unknown:
         return CertificateUntrusted(
-            f"{describe(child)} names {quoted(rfc4514(child.issuer))} as its issuer. {source} has a certificate of "
+            f"{described} names {issuer} as its issuer. {source} has a certificate of "
             "nearly that name, spelled with other letter case, spaces or string types, and names are compared exactly "
             "here; or its signature is of a kind that is not supported. Issue the certificate with the CA's exact name"
         )
     return CertificateUntrusted(
-        f"{describe(child)} names {quoted(rfc4514(child.issuer))} as its issuer and {source} has a certificate "
+        f"{described} names {issuer} as its issuer and {source} has a certificate "
         "of that name, but its key did not sign this: the client's certificate comes from another CA, or from "
         "before that CA was made anew; if both are yours, put both CA certificates into the bundle"
     )
@@ -153,6 +168,8 @@ def _not_signed(child: x509.Certificate, source: str, *, unknown: bool) -> Clien
 
 def _no_issuer(
     path: Sequence[x509.Certificate],
+    plain: PlainLeaf | None,
+    *,
     anchors: Collection[x509.Certificate],
     anchor_names: Sequence[str],
     at: dt.datetime,
@@ -164,15 +181,16 @@ def _no_issuer(
             f"no CA certificate of {source} is valid at {at.isoformat(timespec='seconds')}; one is "
             f"{describe(next(iter(anchors)))}: renew the bundle, or check this host's clock"
         )
-    if child.subject == child.issuer:
+    described, issuer = _names(child, plain)
+    if child.subject == child.issuer if plain is None else plain.subject == plain.issuer:
         return CertificateUntrusted(
-            f"{describe(child)} is self-signed and {source} does not hold it: the client uses a certificate of its own "
+            f"{described} is self-signed and {source} does not hold it: the client uses a certificate of its own "
             "making, or the bundle lacks that CA"
         )
     more = len(anchor_names) - 5
     some = ", ".join(quoted(name, 80) for name in anchor_names[:5]) + (f" and {more} more" if more > 0 else "")
     return CertificateUntrusted(
-        f"no certificate named {quoted(rfc4514(child.issuer))}, the issuer of {describe(child)}, is in {source} "
+        f"no certificate named {issuer}, the issuer of {described}, is in {source} "
         f"(its anchors are {some}). "
         + (
             "If that is an intermediate CA, add its certificate to the bundle: nginx and Caddy forward the leaf alone. "

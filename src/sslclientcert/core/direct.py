@@ -29,6 +29,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from .der import element
+from .names import comparable
 from .plain import ECDSA_WITH, RSA_WITH, PlainLeaf
 from .policy import subject_key_identifier
 
@@ -47,6 +48,7 @@ class JudgedCA:
     Attributes:
         path: the same.
         name: the CA's, as the DER of its RDNs, as a plain leaf has it.
+        comparable_name: the same without letter case and spaces.
         since, until: when all of them are valid.
     """
 
@@ -54,6 +56,7 @@ class JudgedCA:
         self.path = path
         subject = path[0].subject.public_bytes()
         self.name: bytes = subject[element(subject).content :]
+        self.comparable_name = comparable(path[0].subject)
         self.since: dt.datetime = max(one.not_valid_before_utc for one in path)
         self.until: dt.datetime = min(one.not_valid_after_utc for one in path)
         self._ends = (b" ", self.name.rstrip(b" ")[-1:].lower())

@@ -86,10 +86,16 @@ _PURPOSE_NAMES: dict[x509.ObjectIdentifier, str] = {
 }
 
 
-def describe(certificate: x509.Certificate) -> str:
-    """Name a certificate in a message: its subject, and its serial number as the tools print it."""
+def describe(certificate: x509.Certificate, subject: str | None = None) -> str:
+    """Name a certificate in a message: its subject, and its serial number as the tools print it.
+
+    Parameters:
+        certificate: any.
+        subject: its subject as text, where that is known.
+    """
     digits = f"{certificate.serial_number:X}"
-    return f"{quoted(rfc4514(certificate.subject))} (serial {'0' * (len(digits) % 2)}{digits})"
+    subject = rfc4514(certificate.subject) if subject is None else subject
+    return f"{quoted(subject)} (serial {'0' * (len(digits) % 2)}{digits})"
 
 
 def _extension(

@@ -34,6 +34,7 @@ from .errors import (
 from .identity import ClientIdentity, _identity_of
 from .locks import ForkSafeLock
 from .names import comparable, rfc4514
+from .plain import PlainLeaf
 from .policy import (
     PROFILES,
     describe,
@@ -161,7 +162,7 @@ class _Trust:
         since, until = leaf.not_valid_before_utc, leaf.not_valid_after_utc
         if len(cas) > 1 or not since <= at <= until or not has_sound_key(plain):
             return None
-        said = "it has no issuer in the bundle"
+        said, issuer_name = "it has no issuer in the bundle", None
         if cas:
             (ca,) = cas
             is_self_issued = ca.may_be_named_as(plain) and comparable(leaf.subject) == comparable(leaf.issuer)
@@ -169,10 +170,10 @@ class _Trust:
                 return None
             if ca.has_signed(presented.der, plain):
                 return ((leaf, *ca.path), min(until, ca.until)) if ca.is_meant_by(plain) else None
-            said = "signature does not match"
+            said, issuer_name = "signature does not match", ca.comparable_name
         if presented.intermediates or self._is_searched or leaf in self.anchors:
             return None
-        raise self._why(leaf, at, said)
+        raise self._why(leaf, at, said, plain=plain, issuer_name=issuer_name)
 
     def _chain_about(self, presented: PresentedChain, at: dt.datetime) -> _Chain:
         """Return a chain that holds at `at`, or else at one end of the allowance for the clock."""
@@ -300,6 +301,9 @@ class _Trust:
         at: dt.datetime,
         verifier_said: str,
         forwarded: Sequence[x509.Certificate] = (),
+        *,
+        plain: PlainLeaf | None = None,
+        issuer_name: Hashable = None,
     ) -> ClientCertError:
         return why_untrusted(
             leaf,
@@ -311,6 +315,8 @@ class _Trust:
             max_depth=self.max_depth,
             source=self.source,
             verifier_said=verifier_said.removeprefix("validation failed: ").removeprefix("candidates exhausted: "),
+            plain=plain,
+            issuer_name=issuer_name,
         )
 
 
