@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -56,7 +56,7 @@ class JudgedCA:
         self.path = path
         subject = path[0].subject.public_bytes()
         self.name: bytes = subject[element(subject).content :]
-        self.comparable_name = comparable(path[0].subject)
+        self.comparable_name: Hashable = comparable(path[0].subject)
         self.since: dt.datetime = max(one.not_valid_before_utc for one in path)
         self.until: dt.datetime = min(one.not_valid_after_utc for one in path)
         self._ends = (b" ", self.name.rstrip(b" ")[-1:].lower())
