@@ -793,6 +793,12 @@ def bundles() -> Iterator[Situation]:
     leaf, both = client("a", LOWER), [ROOT, LOWER]
     revoked = {"crls": [revocation_list(ROOT, LOWER.certificate.serial_number), revocation_list(LOWER)]}
     yield "a CRL that revokes the intermediate", "certificate_revoked", leaf, both, revoked, NOW
+    name = "CN=Twice,O=Example"
+    withdrawn = authority(name, key=FIRST)
+    constrained = authority(name, key=FIRST, extra=[(permitted(DNS("example.org")), True)])
+    gone = {"crls": [revocation_list(withdrawn, withdrawn.certificate.serial_number)]}
+    pair = [constrained, withdrawn]
+    yield "a CRL that revokes one of two certificates of a CA", "", client("a", withdrawn), pair, gone, NOW
     lists = {"crls": [revocation_list(ROOT, end=NOW + DAY), revocation_list(LOWER)]}
     yield "CRLs that revoke nothing", "", leaf, both, lists, NOW
     yield "CRLs of which one ended since", "revocation_unknown", leaf, both, lists, NOW + 2 * DAY

@@ -125,14 +125,18 @@ class _Trust:
         self._suited = [ca for ca in self.intermediates if self._suits(ca)]
         self._roots = [ca for ca in bundle if ca in self.anchors and self._suits(ca)]
         self._builder = self._build(self._roots)
-        judged = tuple(self._judged()) if self.private_pki else ()
-        self._judged_by_name: dict[bytes, list[JudgedCA]] = {}
-        for ca in judged:
-            self._judged_by_name.setdefault(ca.name, []).append(ca)
-        self._is_searched = len(judged) < len(self._roots) + len(self._suited)
         mode = options.revocation or ("require" if lists else "off")
         self._revocation = RevocationLists(lists, mode, crl_source, self._clock_skew)
         self.lists = self._revocation.lists
+        judged = {ca.path[0]: ca for ca in self._judged()} if self.private_pki else {}
+        searched = [ca for ca in (*self._roots, *self._suited) if ca not in judged]
+        self._is_searched = bool(searched)
+        # Where lists are asked, it matters which of several paths is found, so the search shall find all of them.
+        namesakes = set() if mode == "off" else {comparable(ca.subject) for ca in searched}
+        self._judged_by_name: dict[bytes, list[JudgedCA]] = {}
+        for ca in judged.values():
+            if ca.comparable_name not in namesakes:
+                self._judged_by_name.setdefault(ca.name, []).append(ca)
 
     def _suits(self, ca: x509.Certificate) -> bool:
         """Say whether a certificate may be a CA by the profile; web-pki leaves that to the path builder."""
