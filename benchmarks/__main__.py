@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import importlib
 import logging
 import time
@@ -33,7 +34,9 @@ def main() -> None:
     print(report.about(results.environment), flush=True)
     for name in options.sections or SECTIONS:
         start = time.monotonic()
+        before = environment.pace()
         table: Table = importlib.import_module(f"benchmarks.{name}").run(_QUICK if options.quick else 1.0)
+        table = dataclasses.replace(table, recipe=(before + environment.pace()) / 2)
         results.tables[name] = table
         print(f"\n{table}\n\n({name}: {time.monotonic() - start:.0f} s)", flush=True)
     results.environment["load after"] = environment.load()

@@ -38,12 +38,14 @@ class Table:
         columns: their names; the first is that of the row's name.
         rows: cells by the row's name, one for each further column. A number, a text, or None: could not be measured.
         note: how it was measured, and what is to be known of it.
+        recipe: what the recipe took just before and after, in microseconds (P-256, root to leaf).
     """
 
     title: str
     columns: tuple[str, ...]
     rows: Mapping[str, Sequence[Cell | str | None]]
     note: str = ""
+    recipe: float | None = None
 
     def cell(self, row: str, column: str) -> Cell:
         """Return a number.
@@ -63,7 +65,7 @@ class Table:
             name: tuple(Cell(**cell) if isinstance(cell, dict) else cell for cell in cells)
             for name, cells in data["rows"].items()
         }
-        return cls(data["title"], tuple(data["columns"]), rows, data["note"])
+        return cls(data["title"], tuple(data["columns"]), rows, data["note"], data["recipe"])
 
     def __str__(self) -> str:
         texts = [[name, *("–" if cell is None else str(cell) for cell in cells)] for name, cells in self.rows.items()]
