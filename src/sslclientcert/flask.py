@@ -14,10 +14,10 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, overload
 
 try:
-    from flask import Flask, current_app, has_request_context, request
+    from flask import Flask, Request, current_app, has_request_context, request
     from werkzeug.exceptions import (
         BadRequest,
         Forbidden,
@@ -118,11 +118,12 @@ class ClientCertState:
         self.required = required
         self._raw = tuple(authenticator.guarded_environ)
 
-    def _before_request(self) -> None:
-        environ = request.environ
+    def _before_request(self, app: Flask) -> None:
+        current = cast("LocalProxy[Request]", request)._get_current_object()  # asking the proxy takes 2 µs each time
+        environ = current.environ
         # Flask has routed the request by now; without a rule it is on its way to a 404 or 405.
-        route = request.url_rule
-        if route is not None and hasattr(current_app.view_functions.get(route.endpoint), _EXEMPT):
+        route = current.url_rule
+        if route is not None and hasattr(app.view_functions.get(route.endpoint), _EXEMPT):
             self._strip(environ)
         else:
             self._judge(environ, required=self.required)
@@ -208,7 +209,7 @@ class ClientCert:
             raise ValueError(f"{_PREFIX}REQUIRED must be True or False, not {required!r}")  # noqa: TRY004  # a configuration fault
         state = ClientCertState(self._authenticator_for(options), required=required)
         app.extensions[_EXTENSION] = state
-        app.before_request(state._before_request)
+        app.before_request(functools.partial(state._before_request, app))
         app.context_processor(lambda: {"client_identity": client_identity})
 
     def _authenticator_for(self, options: dict[str, Any]) -> ClientCertAuthenticator:
