@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -274,6 +275,12 @@ def test_a_genuine_verdict_and_names_beside_somebody_elses_certificate_are_refus
     with refused("forwarding_inconsistent") as caught:
         ingress.authenticate({CERT: certificate_header(ALICE), "ssl-client-verify": verdict, **genuine})
     assert "two certificates" in caught.value.detail
+
+
+def test_where_the_proxy_sends_no_names_the_certificates_are_not_parsed(ingress: ClientCertAuthenticator) -> None:
+    without_a_leaf: Any = SimpleNamespace(plain=None)
+    for absent in (None, ""):
+        ingress._require_same_names(without_a_leaf, absent, absent)
 
 
 @pytest.mark.parametrize("whose", [SUBJECT, ISSUER])

@@ -574,9 +574,18 @@ def walk(der: bytes) -> tuple[x509.Certificate, PlainLeaf | None]:
     return certificate, plain_leaf(der)
 
 
+def has_point_on_curve(certificate: x509.Certificate) -> bool:
+    try:
+        certificate.public_key()
+    except ValueError:
+        return False
+    return True
+
+
 def hold_to_the_rules(certificate: x509.Certificate, found: PlainLeaf) -> None:
     """Whatever is plain parses, keeps the rules for a leaf, and is what the walk says it is."""
     presented._require_parsed(certificate, 0)
+    assert has_sound_key(found) == has_point_on_curve(certificate)
     if not has_sound_key(found):
         return  # which the walk does not see; the trust store looks
     require_client_leaf(certificate)

@@ -451,8 +451,10 @@ class ClientCertAuthenticator:
                 "they are of two certificates"
             )
         for name, text, whose in ((row.subject_header, subject, "subject"), (row.issuer_header, issuer, "issuer")):
+            if not text:
+                continue
             shown = getattr(presented.leaf, whose)
-            if text and not is_openssl_text_of(shown, text):
+            if not is_openssl_text_of(shown, text):
                 raise ForwardingInconsistent(
                     f"{name} is {quoted(text)}, and the certificate in {row.certificate_header} has "
                     f"{quoted(rfc4514(shown))}: they are of two certificates. One may be forged beside the client's "

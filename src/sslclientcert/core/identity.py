@@ -287,8 +287,8 @@ def _utf8_string(der: bytes) -> str | None:
 
 def _plain_sans(names: list[tuple[int, bytes]]) -> SubjectAlternativeNames:
     """Return the alternative names of a plain certificate, which are of four kinds."""
-    texts: dict[int, list[str]] = {0x81: [], 0x82: [], 0x86: []}
-    addresses: list[str] = []
+    texts: dict[int, list[str]] = {0x81: [], 0x82: [], 0x86: []}  # rfc822Name, dNSName, uniformResourceIdentifier
+    addresses: list[str] = []  # the fourth kind, iPAddress
     for tag, value in names:
         if tag in texts:
             texts[tag].append(value.decode("ascii"))
