@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "sslclientcert"
 FRAMEWORKS = ("aiohttp", "django", "drf_spectacular", "fastapi", "flask", "litestar", "rest_framework", "starlette")
 
-# What an adapter may import of the package besides the three doors of the core: the adapters it stands on.
+# What an adapter may import of the package besides the doors of the core: the adapters it stands on.
 ADAPTERS = {
     "_gateway": (),
     "wsgi": ("_gateway",),
@@ -27,7 +27,7 @@ ADAPTERS = {
     "django": ("_gateway", "wsgi", "asgi"),
     "drf": ("_gateway", "django"),
 }
-DOORS = ("core.authenticator", "core.errors", "core.identity")
+DOORS = ("core.authenticator", "core.errors", "core.identity", "core.peers")
 OWN_FRAMEWORKS = {
     "flask": ("flask",),
     "starlette": ("starlette",),

@@ -57,14 +57,14 @@ SIGNATURES: dict[Callable[..., Any], list[tuple[str, Any] | None]] = {
         ("crl", None),
         ("proxy", "nginx-ingress"),
         ("header", None),
-        ("trusted_proxies", ("loopback", "unix")),
+        ("trusted_proxies", ("127.0.0.1", "::1", "unix")),
         ("authorize", None),
         ("require_proxy_success", False),
         ("shared_secret", None),
         ("max_header_bytes", 65536),
     ],
     ClientCertAuthenticator.from_env: [("prefix", "SSLCLIENTCERT_")],
-    ClientCertAuthenticator.authenticate: [("self", EMPTY), ("headers", EMPTY), None, ("peer", None)],
+    ClientCertAuthenticator.authenticate: [("self", EMPTY), ("headers", EMPTY), None, ("peer", ...)],
     sslclientcert.decode: [("value", EMPTY), ("proxy", "nginx-ingress")],
     PresentedChain: [("leaf", EMPTY), ("intermediates", ())],
     TrustStore.from_file: [("ca", EMPTY), ("crl", None)],
@@ -164,21 +164,21 @@ ruled = ClientCertAuthenticator(store, authorize=rules.common_name("bob"))
 secret = ClientCertAuthenticator(store, shared_secret=("x-secret", "s"))
 cert = {"ssl-client-cert": alice.headers()["ssl-client-cert"]}
 refusals = [
-    ("header_ambiguous", plain, [*cert.items(), *cert.items()], None),
-    ("header_ambiguous", plain, {"ssl_client_cert": "x"}, None),
-    ("header_malformed", plain, {"ssl-client-cert": "x"}, None),
-    ("header_malformed", plain, {**cert, "ssl-client-verify": "SUCCESS,SUCCESS"}, None),
-    ("header_too_large", plain, {"ssl-client-cert": "x" * 100000}, None),
-    ("certificate_malformed", plain, encode(b"0"), None),
-    ("forwarding_inconsistent", plain, {**cert, "ssl-client-verify": "NONE"}, None),
-    ("forwarding_inconsistent", plain, {**cert, "ssl-client-subject-dn": "CN=mallory"}, None),
-    ("forwarding_inconsistent", strict, cert, None),
+    ("header_ambiguous", plain, [*cert.items(), *cert.items()], "127.0.0.1"),
+    ("header_ambiguous", plain, {"ssl_client_cert": "x"}, "127.0.0.1"),
+    ("header_malformed", plain, {"ssl-client-cert": "x"}, "127.0.0.1"),
+    ("header_malformed", plain, {**cert, "ssl-client-verify": "SUCCESS,SUCCESS"}, "127.0.0.1"),
+    ("header_too_large", plain, {"ssl-client-cert": "x" * 100000}, "127.0.0.1"),
+    ("certificate_malformed", plain, encode(b"0"), "127.0.0.1"),
+    ("forwarding_inconsistent", plain, {**cert, "ssl-client-verify": "NONE"}, "127.0.0.1"),
+    ("forwarding_inconsistent", plain, {**cert, "ssl-client-subject-dn": "CN=mallory"}, "127.0.0.1"),
+    ("forwarding_inconsistent", strict, cert, "127.0.0.1"),
     ("proxy_untrusted", plain, cert, "203.0.113.9"),
-    ("proxy_untrusted", secret, cert, None),
-    ("certificate_untrusted", plain, stranger.headers(), None),
-    ("certificate_expired", plain, ca.expired().headers(), None),
-    ("certificate_not_yet_valid", plain, ca.not_yet_valid().headers(), None),
-    ("not_authorized", ruled, cert, None),
+    ("proxy_untrusted", secret, cert, "127.0.0.1"),
+    ("certificate_untrusted", plain, stranger.headers(), "127.0.0.1"),
+    ("certificate_expired", plain, ca.expired().headers(), "127.0.0.1"),
+    ("certificate_not_yet_valid", plain, ca.not_yet_valid().headers(), "127.0.0.1"),
+    ("not_authorized", ruled, cert, "127.0.0.1"),
 ]
 for code, authenticator, headers, peer in refusals:
     try:
@@ -201,7 +201,7 @@ for wrong in (
     except (TypeError, ValueError):
         continue
     sys.exit("a configuration fault went unnoticed")
-if plain.authenticate(cert).common_name != "alice" or plain.authenticate({}) is not None:
+if plain.authenticate(cert, peer="::1").common_name != "alice" or plain.authenticate({}, peer="::1") is not None:
     sys.exit("what is right is refused")
 print("as without -O")
 """

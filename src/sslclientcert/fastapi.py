@@ -32,6 +32,7 @@ from ._gateway import answer_to
 from .core.authenticator import ClientCertAuthenticator
 from .core.errors import ClientCertError
 from .core.identity import ClientIdentity
+from .core.peers import peer_of_scope
 from .starlette import Scopes, identity_of, require_arguments, require_function, scopes_of
 
 __all__ = ["ClientCertHTTPException", "MutualTLS", "problem_details"]
@@ -109,7 +110,7 @@ class MutualTLS(SecurityBase):
             identity = identity_of(connection.scope, self._authenticator, required=required)
             if identity is not None and security_scopes.scopes:
                 granted = _Grant(self._scopes, security_scopes.scopes)
-                self._authenticator.require_rule(identity, granted, peer=_peer_of(connection))
+                self._authenticator.require_rule(identity, granted, peer=peer_of_scope(connection.scope))
         except ClientCertError as error:
             raise _refusal(error, connection) from error
         return identity
@@ -132,10 +133,9 @@ class MutualTLS(SecurityBase):
         async def required(connection: HTTPConnection, identity: ClientIdentity | None = client) -> ClientIdentity:
             try:
                 if identity is None:
-                    raise self._authenticator.missing(
-                        "the route's rule requires a certificate", peer=_peer_of(connection)
-                    )
-                self._authenticator.require_rule(identity, rule, peer=_peer_of(connection))
+                    peer = peer_of_scope(connection.scope)
+                    raise self._authenticator.missing("the route's rule requires a certificate", peer=peer)
+                self._authenticator.require_rule(identity, rule, peer=peer_of_scope(connection.scope))
             except ClientCertError as error:
                 raise _refusal(error, connection) from error
             return identity
@@ -181,10 +181,6 @@ def _refusal(error: ClientCertError, connection: HTTPConnection) -> HTTPExceptio
     if scope["type"] == "websocket" and "websocket.http.response" not in (scope.get("extensions") or {}):
         return WebSocketException(_POLICY_VIOLATION, error.title)
     return ClientCertHTTPException(error)
-
-
-def _peer_of(connection: HTTPConnection) -> str | None:
-    return connection.client.host if connection.client else None
 
 
 class _Grant:

@@ -33,6 +33,7 @@ from ._gateway import JUDGED, answer_to
 from .core.authenticator import OPTIONS_FROM_TEXT, ClientCertAuthenticator, flag
 from .core.errors import ClientCertError
 from .core.identity import ClientIdentity
+from .core.peers import peer_of_environ
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
@@ -133,7 +134,7 @@ class ClientCertState:
             identity = self._found(environ)
             # Of an anonymous client judged before, the headers are gone: this finds none again, and tells it the log.
             if identity is None:
-                identity = self.authenticator.authenticate_environ(_as_told(environ), required=required)
+                identity = self.authenticator.authenticate_environ(environ, required=required)
         except ClientCertError as error:
             raise _REFUSALS[error.status](error) from error
         finally:
@@ -146,7 +147,7 @@ class ClientCertState:
         identity = self._judge(environ, required=True)
         if rule is not None and identity is not None:
             try:
-                self.authenticator.require_rule(identity, rule, peer=_as_told(environ).get("REMOTE_ADDR"))
+                self.authenticator.require_rule(identity, rule, peer=peer_of_environ(environ))
             except ClientCertError as error:
                 raise _REFUSALS[error.status](error) from error
 
@@ -244,12 +245,6 @@ def _options(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _key(name: str) -> str:
     return _PREFIX + name.upper()
-
-
-def _as_told(environ: WSGIEnvironment) -> Mapping[str, Any]:
-    """Return the environ with the peer as the server told it: ProxyFix puts the client's address in its place."""
-    original = environ.get("werkzeug.proxy_fix.orig")
-    return environ if original is None else {**environ, "REMOTE_ADDR": original["REMOTE_ADDR"]}
 
 
 def _state() -> ClientCertState:

@@ -23,6 +23,7 @@ from ._gateway import JUDGED, answer_to
 from .core.authenticator import ClientCertAuthenticator
 from .core.errors import ClientCertError
 from .core.identity import ClientIdentity
+from .core.peers import peer_of_scope
 
 __all__ = ["ClientCertAuthenticationError", "ClientCertBackend", "ClientCertUser", "problem_details"]
 
@@ -166,10 +167,8 @@ def identity_of(
         return authenticator.authenticate_scope(scope, required=required)
     identity = judged[authenticator]
     if identity is None and required:
-        client = scope.get("client")
         raise authenticator.missing(
-            "the middleware let the request pass without a certificate, and one is required",
-            peer=client[0] if client else None,
+            "the middleware let the request pass without a certificate, and one is required", peer=peer_of_scope(scope)
         )
     return identity
 

@@ -150,7 +150,7 @@ def test_an_overridden_setting_is_in_force_until_the_end_of_the_override(bundle:
         ({"CA": "CA", "PROXY": "nginx2"}, "unknown proxy 'nginx2'"),
         ({"CA": "CA", "REQUIRED": "false"}, "REQUIRED must be True or False"),
         ({"CA": "CA", "MAX_DEPTH": "many"}, "MAX_DEPTH is 'many'"),
-        ({"CA": "CA", "TRUSTED_PROXIES": ["ingress"]}, "'ingress' is no address"),
+        ({"CA": "CA", "TRUSTED_PROXIES": ["ingress"]}, "'ingress' is not an address"),
         ({"CA": "CA", "EXEMPT": "/healthz"}, "write exempt=['/healthz']"),
         ({"CA": "CA", "EXEMPT": ["healthz"]}, "start with '/'"),
         ({"CA": "CA", "AUTHORIZE": "no.such.rule"}, "No module named 'no'"),
@@ -607,6 +607,9 @@ def messages(*, deploy: bool = False) -> list[str]:
         ({"CA": __file__}, ["sslclientcert.E001"]),
         ({"TRUSTED_PROXIES": "*"}, ["sslclientcert.W001"]),
         ({"TRUSTED_PROXIES": ["10.0.0.1", "*"]}, ["sslclientcert.W001"]),
+        ({"TRUSTED_PROXIES": "0.0.0.0/1, 128.0.0.0/1"}, ["sslclientcert.W001"]),
+        ({"TRUSTED_PROXIES": "::/0"}, ["sslclientcert.W001"]),
+        ({"TRUSTED_PROXIES": "10.0.0.0/8, unix"}, []),
     ],
 )
 def test_the_system_checks_find_what_is_wrong_with_the_settings(settings: Any, found: list[str], bundle: Path) -> None:

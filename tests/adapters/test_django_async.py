@@ -3,12 +3,14 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterable, Iterator
+from io import BytesIO
 from typing import Any
 
 import httpx2
 import pytest
 
-from sslclientcert import asgi
+from sslclientcert import asgi, rules
+from sslclientcert.core.authenticator import Decision
 from sslclientcert.testing import ClientCA, IssuedCertificate
 
 from . import asgi_applications
@@ -22,11 +24,13 @@ from .uvicorn_server import Served, serve
 from asgiref.sync import iscoroutinefunction
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.asgi import get_asgi_application
+from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse
 from django.test import AsyncClient
 
 from sslclientcert.django import authenticator
-from sslclientcert.django.middleware import ClientCertMiddleware
+from sslclientcert.django.middleware import ClientCertMiddleware, judge
+from sslclientcert.django.requests import ClientCertDenied, require
 
 from .django_project.urls import SEEN
 
@@ -122,10 +126,27 @@ def test_an_exempt_path_leaves_no_spelling_of_the_header(ca: ClientCA, alice: Is
     assert not [name for name in SEEN.header_names if "cert" in name.lower()]
 
 
-@pytest.mark.parametrize(("trusted", "status"), [("unix", 200), ("127.0.0.1", 403)])
-def test_the_peer_of_a_unix_socket_is_known(trusted: str, status: int, ca: ClientCA, alice: IssuedCertificate) -> None:
+@pytest.mark.parametrize(("trusted", "status"), [("unaddressed", 200), ("unix", 403), ("127.0.0.1, ::1", 403)])
+def test_a_peer_without_an_address_is_not_the_unix_socket(
+    trusted: str, status: int, ca: ClientCA, alice: IssuedCertificate
+) -> None:
     with configured({"AUTHENTICATOR": ca.authenticator(trusted_proxies=trusted)}):
         assert get("/async", alice.headers().items(), peer=None).status_code == status
+
+
+@pytest.mark.parametrize(("server", "peer"), [(("/run/app.sock", None), "unix"), (("127.0.0.1", 8000), None)])
+def test_the_peer_that_is_logged_is_the_one_that_the_scope_tells(
+    server: Any, peer: str | None, ca: ClientCA, alice: IssuedCertificate
+) -> None:
+    found: list[Decision] = []
+    headers = [(name.encode(), value.encode()) for name, value in alice.headers().items()]
+    scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": headers, "server": server}
+    with configured({"AUTHENTICATOR": ca.authenticator(audit=found.append)}):
+        request = ASGIRequest({**scope, "client": None}, BytesIO())
+        judge(request)
+        with pytest.raises(ClientCertDenied):
+            require(request, rules.common_name("bob"))
+    assert [decision.peer for decision in found] == [peer, peer]
 
 
 # The event loop

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from werkzeug.exceptions import (
     ServiceUnavailable,
 )
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.serving import make_server
 
 from sslclientcert import PROXIES, ClientCertAuthenticator, ClientIdentity, rules
 from sslclientcert._gateway import JUDGED
@@ -778,6 +779,42 @@ def test_proxy_fix_does_not_hide_the_proxy(ca: ClientCA, alice: IssuedCertificat
     refused = client.get("/", headers={**headers, "X-Forwarded-For": "10.0.0.1"}, environ_base=stranger)
     assert refused.get_json()["code"] == "proxy_untrusted"
     assert [decision.peer for decision in found] == ["10.0.0.1", "10.0.0.1", "10.0.0.1", "198.51.100.1"]
+
+
+CLAIMS = ("10.0.0.1", "203.0.113.5, 10.0.0.1", '"10.0.0.1"', '"10.0.0\\\\.1"')
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_behind_two_proxy_fixes_a_client_that_claims_to_be_the_proxy_is_refused(
+    claim: str, ca: ClientCA, alice: IssuedCertificate
+) -> None:
+    app = app_with(ca.authenticator(trusted_proxies=["10.0.0.1"]))
+    app.wsgi_app = ProxyFix(ProxyFix(app.wsgi_app))  # type: ignore[method-assign]
+    headers = {**alice.headers(), "X-Forwarded-For": claim}
+    reply = app.test_client().get("/", headers=headers, environ_base={"REMOTE_ADDR": "198.51.100.1"})
+    assert reply.get_json()["code"] == "proxy_untrusted"
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_behind_proxy_fix_a_client_on_the_host_of_the_proxy_is_served_where_the_server_shows_its_socket(
+    layers: int, ca: ClientCA, alice: IssuedCertificate
+) -> None:
+    app = app_with(ca.authenticator(trusted_proxies=["127.0.0.1"]))
+    for _ in range(layers):
+        app.wsgi_app = ProxyFix(app.wsgi_app)  # type: ignore[method-assign]
+    server = make_server("127.0.0.1", 0, app)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        for source, status in (("127.0.0.1", 200), ("127.0.0.66", 403)):
+            client = http.client.HTTPConnection("127.0.0.1", server.port, DEADLINE_SECONDS, source_address=(source, 0))
+            with closing(client):
+                client.request("GET", "/", headers={**alice.headers(), "X-Forwarded-For": "127.0.0.1"})
+                assert client.getresponse().status == status
+    finally:
+        server.shutdown()
+        thread.join(DEADLINE_SECONDS)
+        server.server_close()
 
 
 class User(flask_login.UserMixin):  # type: ignore[misc]

@@ -93,23 +93,23 @@ def test_a_strangers_certificate_is_refused_behind_every_proxy_whatever_the_prox
     proxy: str, store: TrustStore
 ) -> None:
     with refused("certificate_untrusted"):
-        ClientCertAuthenticator(store, proxy=proxy).authenticate(headers_of(STRANGER, proxy))
+        ClientCertAuthenticator(store, proxy=proxy).authenticate(headers_of(STRANGER, proxy), peer=ADDRESS)
 
 
 @pytest.mark.parametrize("proxy", CHAIN_ROWS)
 def test_a_forwarded_intermediate_completes_the_path(proxy: str, store: TrustStore) -> None:
     authenticator = ClientCertAuthenticator(store, proxy=proxy)
 
-    assert is_of(authenticator.authenticate(headers_of(CAROL, proxy, INTERMEDIATE)), CAROL)
+    assert is_of(authenticator.authenticate(headers_of(CAROL, proxy, INTERMEDIATE), peer=ADDRESS), CAROL)
     with refused("certificate_untrusted"):
-        authenticator.authenticate(headers_of(CAROL, proxy))
+        authenticator.authenticate(headers_of(CAROL, proxy), peer=ADDRESS)
 
 
 @pytest.mark.parametrize("proxy", ROWS)
 def test_a_leaf_that_a_client_issued_with_its_own_key_is_refused(proxy: str, store: TrustStore) -> None:
     forged = client("admin", ALICE)
     with refused("certificate_untrusted", "certificate_unsuitable"):
-        ClientCertAuthenticator(store, proxy=proxy).authenticate(headers_of(forged, proxy, ALICE))
+        ClientCertAuthenticator(store, proxy=proxy).authenticate(headers_of(forged, proxy, ALICE), peer=ADDRESS)
 
 
 @pytest.mark.parametrize("proxy", ROWS)
@@ -152,7 +152,7 @@ def test_a_forged_header_beside_a_genuine_one_gives_nobody_in_either_order(
         if name in authenticator.guarded_headers and ("-" in name or forge(name) != name.replace("-", "_")):
             for pairs in ([(forge(name), value), *genuine], [*genuine, (forge(name), value)]):
                 with refused("header_ambiguous"):
-                    authenticator.authenticate(pairs)
+                    authenticator.authenticate(pairs, peer=ADDRESS)
                 scope = {"headers": [(name.encode(), value.encode()) for name, value in pairs], "client": None}
                 with refused("header_ambiguous"):
                     authenticator.authenticate_scope(scope)
@@ -167,7 +167,7 @@ def test_the_headers_of_other_proxies_are_never_looked_at(proxy: str, store: Tru
     foreign = without(foreign, *authenticator.guarded_headers)
 
     assert authenticator.authenticate(foreign, peer="203.0.113.9") is None
-    assert is_of(authenticator.authenticate({**foreign, **headers_of(MALLORY, proxy)}), MALLORY)
+    assert is_of(authenticator.authenticate({**foreign, **headers_of(MALLORY, proxy)}, peer=ADDRESS), MALLORY)
 
 
 @pytest.mark.parametrize("proxy", ROWS)
@@ -183,26 +183,26 @@ def test_the_guarded_names_are_those_of_the_row_in_every_spelling(proxy: str, st
 
 
 def test_the_certificate_header_alone_verifies(ingress: ClientCertAuthenticator) -> None:
-    assert is_of(ingress.authenticate({CERT: certificate_header(ALICE)}), ALICE)
+    assert is_of(ingress.authenticate({CERT: certificate_header(ALICE)}, peer=ADDRESS), ALICE)
 
 
 @pytest.mark.parametrize("names", [("ssl-client-verify",), (SUBJECT, ISSUER), ("ssl-client-verify", SUBJECT, ISSUER)])
 def test_companion_headers_that_are_simply_absent_do_not_refuse(
     names: tuple[str, ...], ingress: ClientCertAuthenticator
 ) -> None:
-    assert is_of(ingress.authenticate(without(headers_of(ALICE), *names)), ALICE)
+    assert is_of(ingress.authenticate(without(headers_of(ALICE), *names), peer=ADDRESS), ALICE)
 
 
 @pytest.mark.parametrize("verdict", ["SUCCESS", "FAILED:unable to verify the first certificate", "FAILED:"])
 def test_the_application_is_the_judge_of_what_the_proxy_merely_doubts(
     verdict: str, ingress: ClientCertAuthenticator
 ) -> None:
-    assert is_of(ingress.authenticate({**headers_of(ALICE), "ssl-client-verify": verdict}), ALICE)
+    assert is_of(ingress.authenticate({**headers_of(ALICE), "ssl-client-verify": verdict}, peer=ADDRESS), ALICE)
 
 
 def test_a_certificate_beside_the_verdict_none_is_a_forgery(ingress: ClientCertAuthenticator) -> None:
     with refused("forwarding_inconsistent") as caught:
-        ingress.authenticate({CERT: certificate_header(ALICE), "ssl-client-verify": "NONE"})
+        ingress.authenticate({CERT: certificate_header(ALICE), "ssl-client-verify": "NONE"}, peer=ADDRESS)
     assert "forged" in caught.value.detail
 
 
@@ -212,7 +212,7 @@ def test_a_verdict_on_a_certificate_that_is_not_there_names_the_missing_annotati
     verdict: str, certificate: Headers, ingress: ClientCertAuthenticator
 ) -> None:
     with refused("forwarding_inconsistent") as caught:
-        ingress.authenticate({**certificate, "ssl-client-verify": verdict})
+        ingress.authenticate({**certificate, "ssl-client-verify": verdict}, peer=ADDRESS)
     assert "auth-tls-pass-certificate-to-upstream" in caught.value.detail
 
 
@@ -222,7 +222,7 @@ def test_a_name_without_a_certificate_names_the_missing_annotation(
     name: str, verdict: Headers, ingress: ClientCertAuthenticator
 ) -> None:
     with refused("forwarding_inconsistent") as caught:
-        ingress.authenticate({**verdict, name: "CN=alice"})
+        ingress.authenticate({**verdict, name: "CN=alice"}, peer=ADDRESS)
     assert "auth-tls-pass-certificate-to-upstream" in caught.value.detail
 
 
@@ -260,7 +260,7 @@ def test_a_verdict_that_the_proxy_does_not_send_is_malformed(verdict: str, ingre
     for headers in (headers_of(ALICE), {CERT: ""}):
         if verdict or headers[CERT]:
             with refused("header_malformed"):
-                ingress.authenticate({**headers, "ssl-client-verify": verdict})
+                ingress.authenticate({**headers, "ssl-client-verify": verdict}, peer=ADDRESS)
 
 
 @pytest.mark.parametrize("verdict", ["SUCCESS", "FAILED:unable to verify the first certificate"])
@@ -273,7 +273,7 @@ def test_a_genuine_verdict_and_names_beside_somebody_elses_certificate_are_refus
     genuine = {name: headers_of(own)[name] for name in names}
 
     with refused("forwarding_inconsistent") as caught:
-        ingress.authenticate({CERT: certificate_header(ALICE), "ssl-client-verify": verdict, **genuine})
+        ingress.authenticate({CERT: certificate_header(ALICE), "ssl-client-verify": verdict, **genuine}, peer=ADDRESS)
     assert "two certificates" in caught.value.detail
 
 
@@ -287,9 +287,9 @@ def test_where_the_proxy_sends_no_names_the_certificates_are_not_parsed(ingress:
 def test_one_name_of_the_certificate_beside_one_of_another_is_refused(
     whose: str, ingress: ClientCertAuthenticator
 ) -> None:
-    ingress.authenticate(headers_of(ALICE))
+    ingress.authenticate(headers_of(ALICE), peer=ADDRESS)
     with refused("forwarding_inconsistent") as caught:
-        ingress.authenticate({**headers_of(ALICE), whose: "CN=somebody else"})
+        ingress.authenticate({**headers_of(ALICE), whose: "CN=somebody else"}, peer=ADDRESS)
     assert "two certificates" in caught.value.detail
 
 
@@ -303,12 +303,12 @@ def test_what_openssl_prints_of_any_subject_is_accepted_beside_its_own_certifica
     text = text_of(what)
     genuine = {**own, SUBJECT: text} if text else own  # nginx sends no header without a value
 
-    assert is_of(ingress.authenticate(genuine), party)
-    assert is_of(ingress.authenticate({**genuine, SUBJECT: text.rstrip(" ")}), party)
+    assert is_of(ingress.authenticate(genuine, peer=ADDRESS), party)
+    assert is_of(ingress.authenticate({**genuine, SUBJECT: text.rstrip(" ")}, peer=ADDRESS), party)
     with refused("forwarding_inconsistent"):
-        ingress.authenticate({**own, SUBJECT: "CN=somebody else"})
+        ingress.authenticate({**own, SUBJECT: "CN=somebody else"}, peer=ADDRESS)
     with refused("forwarding_inconsistent"):
-        ingress.authenticate({**genuine, ISSUER: "CN=Test Root,O=Other"})
+        ingress.authenticate({**genuine, ISSUER: "CN=Test Root,O=Other"}, peer=ADDRESS)
 
 
 def test_a_subject_that_is_absent_beside_an_issuer_is_that_of_a_certificate_without_one(
@@ -318,9 +318,9 @@ def test_a_subject_that_is_absent_beside_an_issuer_is_that_of_a_certificate_with
     nameless = with_subject("empty")
     genuine = {ISSUER: "CN=Test Root", **SUCCESS}
 
-    assert is_of(ingress.authenticate({CERT: ENCODERS["url-pem"](nameless.der), **genuine}), nameless)
+    assert is_of(ingress.authenticate({CERT: ENCODERS["url-pem"](nameless.der), **genuine}, peer=ADDRESS), nameless)
     with refused("forwarding_inconsistent"):
-        ingress.authenticate({CERT: certificate_header(ALICE), **genuine})
+        ingress.authenticate({CERT: certificate_header(ALICE), **genuine}, peer=ADDRESS)
 
 
 # The companion headers of the others
@@ -332,7 +332,7 @@ def test_haproxy_says_used_for_a_certificate_that_was_too_large_to_forward(store
 
     assert anonymous["x-ssl-client-verify"] == "0"  # for "verified" and for "no certificate"
     with refused("forwarding_inconsistent") as caught:
-        authenticator.authenticate({**anonymous, "x-ssl-client-used": "1"})
+        authenticator.authenticate({**anonymous, "x-ssl-client-used": "1"}, peer=ADDRESS)
     assert "too large" in caught.value.detail
 
 
@@ -340,7 +340,7 @@ def test_haproxy_says_used_for_a_certificate_that_was_too_large_to_forward(store
 def test_haproxy_not_saying_used_makes_a_certificate_a_forgery(used: str, store: TrustStore) -> None:
     with refused("forwarding_inconsistent", "header_malformed"):
         ClientCertAuthenticator(store, proxy="haproxy").authenticate(
-            {**headers_of(ALICE, "haproxy"), "x-ssl-client-used": used}
+            {**headers_of(ALICE, "haproxy"), "x-ssl-client-used": used}, peer=ADDRESS
         )
 
 
@@ -350,56 +350,58 @@ def test_haproxy_saying_used_in_no_way_it_knows_is_refused_without_a_certificate
 ) -> None:
     with refused("forwarding_inconsistent", "header_malformed"):
         ClientCertAuthenticator(store, proxy="haproxy").authenticate(
-            {**encode(None, "haproxy"), "x-ssl-client-used": used}
+            {**encode(None, "haproxy"), "x-ssl-client-used": used}, peer=ADDRESS
         )
 
 
 def test_haproxy_without_the_header_used_has_anonymous_clients_like_any_proxy(store: TrustStore) -> None:
     authenticator = ClientCertAuthenticator(store, proxy="haproxy")
 
-    assert authenticator.authenticate(without(encode(None, "haproxy"), "x-ssl-client-used")) is None
-    assert is_of(authenticator.authenticate(without(headers_of(ALICE, "haproxy"), "x-ssl-client-used")), ALICE)
+    assert authenticator.authenticate(without(encode(None, "haproxy"), "x-ssl-client-used"), peer=ADDRESS) is None
+    assert is_of(
+        authenticator.authenticate(without(headers_of(ALICE, "haproxy"), "x-ssl-client-used"), peer=ADDRESS), ALICE
+    )
 
 
 @pytest.mark.parametrize("verdict", ["0", "10", "18", "19", "20", "21", "26"])
 def test_haproxys_numbers_are_verdicts(verdict: str, store: TrustStore) -> None:
     headers = {**headers_of(ALICE, "haproxy"), "x-ssl-client-verify": verdict}
 
-    assert is_of(ClientCertAuthenticator(store, proxy="haproxy").authenticate(headers), ALICE)
+    assert is_of(ClientCertAuthenticator(store, proxy="haproxy").authenticate(headers, peer=ADDRESS), ALICE)
 
 
 @pytest.mark.parametrize("verdict", ["SUCCESS", "0,0", "0, 20", "-1", "0x0", "00000000", "\u0660"])
 def test_what_is_no_number_of_haproxy_is_malformed(verdict: str, store: TrustStore) -> None:
     with refused("header_malformed"):
         ClientCertAuthenticator(store, proxy="haproxy").authenticate(
-            {**headers_of(ALICE, "haproxy"), "x-ssl-client-verify": verdict}
+            {**headers_of(ALICE, "haproxy"), "x-ssl-client-verify": verdict}, peer=ADDRESS
         )
 
 
 def test_haproxys_chain_without_a_certificate_is_refused(store: TrustStore) -> None:
     headers = {**encode(None, "haproxy"), "x-ssl-client-chain": b64(INTERMEDIATE.der)}
     with refused("forwarding_inconsistent"):
-        ClientCertAuthenticator(store, proxy="haproxy").authenticate(headers)
+        ClientCertAuthenticator(store, proxy="haproxy").authenticate(headers, peer=ADDRESS)
 
 
 def test_haproxy_on_a_plain_listener_sends_everything_empty(store: TrustStore) -> None:
     empty = dict.fromkeys(encode(None, "haproxy"), "")
 
-    assert ClientCertAuthenticator(store, proxy="haproxy").authenticate(empty) is None
+    assert ClientCertAuthenticator(store, proxy="haproxy").authenticate(empty, peer=ADDRESS) is None
 
 
 def test_apaches_null_is_nobody_also_on_a_plain_listener(store: TrustStore) -> None:
     authenticator = ClientCertAuthenticator(store, proxy="apache")
 
     for verdict in ("NONE", "(null)"):
-        assert authenticator.authenticate({"x-ssl-cert": "(null)", "x-ssl-verify": verdict}) is None
+        assert authenticator.authenticate({"x-ssl-cert": "(null)", "x-ssl-verify": verdict}, peer=ADDRESS) is None
 
 
 @pytest.mark.parametrize("verdict", ["NONE", "(null)"])
 def test_a_certificate_beside_apaches_word_for_none_is_a_forgery(verdict: str, store: TrustStore) -> None:
     with refused("forwarding_inconsistent"):
         ClientCertAuthenticator(store, proxy="apache").authenticate(
-            {**headers_of(ALICE, "apache"), "x-ssl-verify": verdict}
+            {**headers_of(ALICE, "apache"), "x-ssl-verify": verdict}, peer=ADDRESS
         )
 
 
@@ -407,20 +409,20 @@ def test_a_certificate_beside_apaches_word_for_none_is_a_forgery(verdict: str, s
 def test_apaches_verdicts_are_known(verdict: str, store: TrustStore) -> None:
     headers = {**headers_of(ALICE, "apache"), "x-ssl-verify": verdict}
 
-    assert is_of(ClientCertAuthenticator(store, proxy="apache").authenticate(headers), ALICE)
+    assert is_of(ClientCertAuthenticator(store, proxy="apache").authenticate(headers, peer=ADDRESS), ALICE)
 
 
 def test_caddys_colons_around_nothing_are_nobody(store: TrustStore) -> None:
-    assert ClientCertAuthenticator(store, proxy="caddy").authenticate({"Client-Cert": "::"}) is None
+    assert ClientCertAuthenticator(store, proxy="caddy").authenticate({"Client-Cert": "::"}, peer=ADDRESS) is None
 
 
 def test_google_saying_present_without_a_certificate_is_refused(store: TrustStore) -> None:
     authenticator = ClientCertAuthenticator(store, proxy="gcp")
 
     with refused("forwarding_inconsistent"):
-        authenticator.authenticate({**encode(None, "gcp"), "x-client-cert-present": "true"})
+        authenticator.authenticate({**encode(None, "gcp"), "x-client-cert-present": "true"}, peer=ADDRESS)
     with refused("forwarding_inconsistent"):
-        authenticator.authenticate({**headers_of(ALICE, "gcp"), "x-client-cert-present": "false"})
+        authenticator.authenticate({**headers_of(ALICE, "gcp"), "x-client-cert-present": "false"}, peer=ADDRESS)
 
 
 def test_envoys_injected_element_gives_nobody(store: TrustStore) -> None:
@@ -428,7 +430,7 @@ def test_envoys_injected_element_gives_nobody(store: TrustStore) -> None:
     value = element_of_xfcc(MALLORY.der, extra=injected)
 
     with refused("header_ambiguous"):
-        ClientCertAuthenticator(store, proxy="envoy").authenticate({"x-forwarded-client-cert": value})
+        ClientCertAuthenticator(store, proxy="envoy").authenticate({"x-forwarded-client-cert": value}, peer=ADDRESS)
 
 
 def test_envoys_two_hops_give_nobody_unless_one_element_is_chosen_on_purpose(store: TrustStore) -> None:
@@ -437,9 +439,9 @@ def test_envoys_two_hops_give_nobody_unless_one_element_is_chosen_on_purpose(sto
     last = replace(PROXIES["envoy"], certificate_encoding="xfcc-last")
 
     with refused("header_ambiguous"):
-        ClientCertAuthenticator(store, proxy="envoy").authenticate(headers)
-    assert is_of(ClientCertAuthenticator(store, proxy=first).authenticate(headers), ALICE)
-    assert is_of(ClientCertAuthenticator(store, proxy=last).authenticate(headers), MALLORY)
+        ClientCertAuthenticator(store, proxy="envoy").authenticate(headers, peer=ADDRESS)
+    assert is_of(ClientCertAuthenticator(store, proxy=first).authenticate(headers, peer=ADDRESS), ALICE)
+    assert is_of(ClientCertAuthenticator(store, proxy=last).authenticate(headers, peer=ADDRESS), MALLORY)
 
 
 # require_proxy_success
@@ -451,26 +453,26 @@ def test_the_proxys_success_can_be_required(proxy: str, store: TrustStore) -> No
     verdict = PROXIES[proxy].verdict_header
     assert verdict is not None
 
-    assert is_of(authenticator.authenticate(headers_of(ALICE, proxy)), ALICE)
-    assert authenticator.authenticate(encode(None, proxy)) is None
+    assert is_of(authenticator.authenticate(headers_of(ALICE, proxy), peer=ADDRESS), ALICE)
+    assert authenticator.authenticate(encode(None, proxy), peer=ADDRESS) is None
     with refused("forwarding_inconsistent"):
-        authenticator.authenticate(without(headers_of(ALICE, proxy), verdict))
+        authenticator.authenticate(without(headers_of(ALICE, proxy), verdict), peer=ADDRESS)
     with refused("certificate_untrusted", "forwarding_inconsistent"):
-        authenticator.authenticate(encode(ALICE.certificate, proxy, verdict=21))
+        authenticator.authenticate(encode(ALICE.certificate, proxy, verdict=21), peer=ADDRESS)
 
 
 @pytest.mark.parametrize("verdict", ["FAILED:certificate has expired", "SUCCESS,SUCCESS", "SUCCESS, NONE", "NONE", ""])
 def test_anything_but_exactly_one_success_refuses_where_it_is_required(verdict: str, store: TrustStore) -> None:
     authenticator = ClientCertAuthenticator(store, require_proxy_success=True)
     with refused("certificate_untrusted", "header_malformed", "forwarding_inconsistent"):
-        authenticator.authenticate({**headers_of(ALICE), "ssl-client-verify": verdict})
+        authenticator.authenticate({**headers_of(ALICE), "ssl-client-verify": verdict}, peer=ADDRESS)
     with refused("header_ambiguous"):
-        authenticator.authenticate([*headers_of(ALICE).items(), ("ssl-client-verify", "SUCCESS")])
+        authenticator.authenticate([*headers_of(ALICE).items(), ("ssl-client-verify", "SUCCESS")], peer=ADDRESS)
 
 
 def test_the_proxys_success_does_not_stand_in_for_our_own_verification(store: TrustStore) -> None:
     with refused("certificate_untrusted"):
-        ClientCertAuthenticator(store, require_proxy_success=True).authenticate(headers_of(STRANGER))
+        ClientCertAuthenticator(store, require_proxy_success=True).authenticate(headers_of(STRANGER), peer=ADDRESS)
 
 
 def test_only_a_required_success_tells_a_minted_twin_of_the_names_from_the_certificate(store: TrustStore) -> None:
@@ -480,17 +482,17 @@ def test_only_a_required_success_tells_a_minted_twin_of_the_names_from_the_certi
     forged = {**of_twin, CERT: certificate_header(ALICE)}
 
     assert of_twin["ssl-client-verify"].startswith("FAILED:")
-    assert is_of(ClientCertAuthenticator(store).authenticate(forged), ALICE)
+    assert is_of(ClientCertAuthenticator(store).authenticate(forged, peer=ADDRESS), ALICE)
     with refused("certificate_untrusted"):
-        ClientCertAuthenticator(store, require_proxy_success=True).authenticate(forged)
+        ClientCertAuthenticator(store, require_proxy_success=True).authenticate(forged, peer=ADDRESS)
 
 
 def test_a_success_is_not_remembered_for_a_request_without_it(store: TrustStore) -> None:
     authenticator = ClientCertAuthenticator(store, require_proxy_success=True)
 
-    assert is_of(authenticator.authenticate(headers_of(ALICE)), ALICE)
+    assert is_of(authenticator.authenticate(headers_of(ALICE), peer=ADDRESS), ALICE)
     with refused("forwarding_inconsistent"):
-        authenticator.authenticate(without(headers_of(ALICE), "ssl-client-verify"))
+        authenticator.authenticate(without(headers_of(ALICE), "ssl-client-verify"), peer=ADDRESS)
 
 
 # Peers and the shared secret
@@ -519,13 +521,69 @@ def test_a_remembered_success_does_not_let_a_stranger_in(ingress: ClientCertAuth
         ingress.authenticate(headers_of(ALICE), peer="203.0.113.9")
 
 
-@pytest.mark.parametrize(
-    "client_member", [None, ["", "0"], (ADDRESS, "35880"), [ADDRESS, 0], ["::1", 1, 0, 0], (None, 0)]
-)
+@pytest.mark.parametrize("client_member", [(ADDRESS, "35880"), [ADDRESS, 0], ["::1", 1, 0, 0]])
 def test_the_peer_of_a_scope_is_read_as_servers_write_it(client_member: Any, ingress: ClientCertAuthenticator) -> None:
     assert is_of(ingress.authenticate_scope(scope_of(headers_of(ALICE), client_member)), ALICE)
-    without_client = without(scope_of(headers_of(ALICE)), "client")
-    assert is_of(ingress.authenticate_scope(without_client), ALICE)
+
+
+@pytest.mark.parametrize("nobody", [None, ""])
+def test_a_peer_without_an_address_is_not_the_unix_socket(nobody: str | None, ingress: ClientCertAuthenticator) -> None:
+    headers = headers_of(ALICE)
+    scope = scope_of(headers, None if nobody is None else [nobody, "0"])
+    with refused("proxy_untrusted"):
+        ingress.authenticate(headers, peer=nobody)
+    with refused("proxy_untrusted"):
+        ingress.authenticate_environ(environ_of(headers, **({} if nobody is None else {"REMOTE_ADDR": nobody})))
+    for server in (None, ("127.0.0.1", 8000)):
+        with refused("proxy_untrusted"):
+            ingress.authenticate_scope({**scope, "server": server})
+    with refused("proxy_untrusted"):
+        ingress.authenticate_scope(without(scope, "client"))
+
+
+def test_a_unix_socket_is_said_or_shown(ingress: ClientCertAuthenticator) -> None:
+    headers = headers_of(ALICE)
+    assert is_of(ingress.authenticate(headers, peer="unix"), ALICE)
+    assert is_of(ingress.authenticate_scope({**scope_of(headers, None), "server": ("/run/app.sock", None)}), ALICE)
+    assert is_of(ingress.authenticate_environ(environ_of(headers, REMOTE_ADDR="localhost")), ALICE)
+
+
+def test_a_peer_that_nobody_said_is_a_fault_of_the_caller_unless_any_peer_is_trusted(store: TrustStore) -> None:
+    headers = headers_of(ALICE)
+    for trusted in ("127.0.0.1", "unix", "unaddressed", "0.0.0.0/0, ::/0"):
+        authenticator = ClientCertAuthenticator(store, trusted_proxies=trusted)
+        for request in (headers, {}):
+            with pytest.raises(TypeError, match=r'peer=.*such as peer="10\.0\.0\.7"; peer="unix"'):
+                authenticator.authenticate(request)
+    assert is_of(ClientCertAuthenticator(store, trusted_proxies="*").authenticate(headers), ALICE)
+
+
+@pytest.mark.parametrize("peer", ["127.0.0.6", "127.0.0.2", "127.255.255.254"])
+def test_the_sidecar_of_a_mesh_is_not_trusted_by_default(peer: str, ingress: ClientCertAuthenticator) -> None:
+    with refused("proxy_untrusted"):
+        ingress.authenticate(headers_of(ALICE), peer=peer)
+
+
+@pytest.mark.parametrize(
+    ("trusted", "warns"),
+    [
+        *((["*"], True), ("10.0.0.7, *", True), ("0.0.0.0/0", True), ("::/0", True), ("0.0.0.0/1, 128.0.0.0/1", True)),
+        (["::/1", "8000::/2", "c000::/2"], True),
+        *(("10.0.0.0/8, unix", False), ("0.0.0.0/1", False), ("unaddressed", False), (None, False)),
+    ],
+)
+def test_what_lets_every_peer_through_is_warned_of_once_when_the_application_starts(
+    trusted: Any, warns: bool, store: TrustStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    options = {} if trusted is None else {"trusted_proxies": trusted}
+    authenticator = ClientCertAuthenticator(store, **options)
+    for _ in range(3):
+        authenticator.authenticate({}, peer=ADDRESS)
+
+    assert authenticator.trusts_every_peer is warns
+    warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(warnings) == warns
+    assert all("trusted_proxies lets every peer" in text for text in warnings)
 
 
 @pytest.mark.parametrize(
@@ -536,17 +594,11 @@ def test_a_scope_whose_client_is_no_address_is_refused(client_member: Any, ingre
         ingress.authenticate_scope(scope_of(headers_of(ALICE), client_member))
 
 
-@pytest.mark.parametrize("remote", ["", "localhost", "<local>", "0.0.0.0", ADDRESS])  # noqa: S104
-def test_the_peer_of_an_environ_is_read_as_servers_write_it(remote: str, ingress: ClientCertAuthenticator) -> None:
-    assert is_of(ingress.authenticate_environ(environ_of(headers_of(ALICE), REMOTE_ADDR=remote)), ALICE)
-    assert is_of(ingress.authenticate_environ(environ_of(headers_of(ALICE))), ALICE)  # hypercorn on a unix socket
-
-
 def test_a_shared_secret_must_come_along(store: TrustStore) -> None:
     authenticator = ClientCertAuthenticator(store, shared_secret=("X-Proxy-Secret", "hunter2"), trusted_proxies="*")
     headers = headers_of(ALICE)
 
-    assert is_of(authenticator.authenticate({**headers, "x-proxy-secret": "hunter2"}), ALICE)
+    assert is_of(authenticator.authenticate({**headers, "x-proxy-secret": "hunter2"}, peer=ADDRESS), ALICE)
     for wrong in (
         "",
         "hunter",
@@ -559,20 +611,22 @@ def test_a_shared_secret_must_come_along(store: TrustStore) -> None:
         "\ud800",
     ):
         with refused("proxy_untrusted"):
-            authenticator.authenticate({**headers, "x-proxy-secret": wrong})
+            authenticator.authenticate({**headers, "x-proxy-secret": wrong}, peer=ADDRESS)
     with refused("proxy_untrusted"):
-        authenticator.authenticate(headers)
+        authenticator.authenticate(headers, peer=ADDRESS)
     with refused("header_ambiguous"):
-        authenticator.authenticate([*headers.items(), ("x-proxy-secret", "hunter2"), ("x-proxy-secret", "hunter2")])
+        authenticator.authenticate(
+            [*headers.items(), ("x-proxy-secret", "hunter2"), ("x-proxy-secret", "hunter2")], peer=ADDRESS
+        )
     with refused("header_ambiguous"):
-        authenticator.authenticate({**headers, "x_proxy_secret": "hunter2"})
+        authenticator.authenticate({**headers, "x_proxy_secret": "hunter2"}, peer=ADDRESS)
 
 
 def test_a_shared_secret_alone_is_nobody(store: TrustStore) -> None:
     authenticator = ClientCertAuthenticator(store, shared_secret=("x-proxy-secret", "hunter2"))
 
-    assert authenticator.authenticate({"x-proxy-secret": "hunter2"}) is None
-    assert authenticator.authenticate({}) is None
+    assert authenticator.authenticate({"x-proxy-secret": "hunter2"}, peer=ADDRESS) is None
+    assert authenticator.authenticate({}, peer=ADDRESS) is None
 
 
 def test_neither_the_secret_nor_what_was_sent_for_it_is_told(
@@ -580,7 +634,7 @@ def test_neither_the_secret_nor_what_was_sent_for_it_is_told(
 ) -> None:
     authenticator = ClientCertAuthenticator(store, shared_secret=("x-proxy-secret", "hunter2"))
     with refused("proxy_untrusted") as caught:
-        authenticator.authenticate({**headers_of(ALICE), "x-proxy-secret": "hunter3"})
+        authenticator.authenticate({**headers_of(ALICE), "x-proxy-secret": "hunter3"}, peer=ADDRESS)
 
     for told in (str(caught.value), caplog.text, repr(authenticator), str(caught.value.problem())):
         assert "hunter" not in told
@@ -609,7 +663,7 @@ def test_what_is_over_the_limit_is_too_large_before_it_is_decoded(proxy: str, st
     headers = {**headers_of(ALICE, proxy), PROXIES[proxy].certificate_header: "%" * 1_000_000}
 
     with refused("header_too_large") as caught:
-        authenticator.authenticate(headers)
+        authenticator.authenticate(headers, peer=ADDRESS)
     assert "65536" in caught.value.detail
 
 
@@ -620,7 +674,7 @@ def test_what_is_over_the_limit_is_too_large_before_it_is_decoded(proxy: str, st
 def test_a_megabyte_of_garbage_is_refused_under_a_raised_limit_too(proxy: str, unit: str, store: TrustStore) -> None:
     authenticator = ClientCertAuthenticator(store, proxy=proxy, max_header_bytes=2_000_000)
     with pytest.raises(ClientCertError) as caught:
-        authenticator.authenticate({PROXIES[proxy].certificate_header: unit * (1_000_000 // len(unit))})
+        authenticator.authenticate({PROXIES[proxy].certificate_header: unit * (1_000_000 // len(unit))}, peer=ADDRESS)
     assert caught.value.status == 400
 
 
@@ -628,11 +682,11 @@ def test_the_limit_is_on_all_headers_of_the_row_together(store: TrustStore) -> N
     headers = headers_of(ALICE)
     size = sum(map(len, headers.values()))
 
-    assert is_of(ClientCertAuthenticator(store, max_header_bytes=size).authenticate(headers), ALICE)
+    assert is_of(ClientCertAuthenticator(store, max_header_bytes=size).authenticate(headers, peer=ADDRESS), ALICE)
     with refused("header_too_large"):
-        ClientCertAuthenticator(store, max_header_bytes=size - 1).authenticate(headers)
+        ClientCertAuthenticator(store, max_header_bytes=size - 1).authenticate(headers, peer=ADDRESS)
     other = {**headers, "cookie": "x" * 100_000}
-    assert is_of(ClientCertAuthenticator(store, max_header_bytes=size).authenticate(other), ALICE)
+    assert is_of(ClientCertAuthenticator(store, max_header_bytes=size).authenticate(other, peer=ADDRESS), ALICE)
 
 
 # Authorization
@@ -641,9 +695,9 @@ def test_the_limit_is_on_all_headers_of_the_row_together(store: TrustStore) -> N
 def test_a_rule_that_holds_lets_in_and_one_that_does_not_refuses(store: TrustStore) -> None:
     authenticator = ClientCertAuthenticator(store, authorize=rules.common_name("alice"))
 
-    assert is_of(authenticator.authenticate(headers_of(ALICE)), ALICE)
+    assert is_of(authenticator.authenticate(headers_of(ALICE), peer=ADDRESS), ALICE)
     with refused("not_authorized") as caught:
-        authenticator.authenticate(headers_of(MALLORY))
+        authenticator.authenticate(headers_of(MALLORY), peer=ADDRESS)
     assert "common_name('alice')" in caught.value.detail
     assert "mallory" in caught.value.detail
 
@@ -652,7 +706,7 @@ def test_a_rule_that_holds_lets_in_and_one_that_does_not_refuses(store: TrustSto
 def test_a_rule_must_answer_exactly_true(answer: object, store: TrustStore) -> None:
     for rule in (lambda _: answer, rules.predicate(lambda _: answer)):  # type: ignore[arg-type,return-value]
         with refused("not_authorized"):
-            ClientCertAuthenticator(store, authorize=rule).authenticate(headers_of(ALICE))
+            ClientCertAuthenticator(store, authorize=rule).authenticate(headers_of(ALICE), peer=ADDRESS)
 
 
 def test_a_rule_that_fails_refuses_and_is_logged(store: TrustStore, caplog: pytest.LogCaptureFixture) -> None:
@@ -660,7 +714,7 @@ def test_a_rule_that_fails_refuses_and_is_logged(store: TrustStore, caplog: pyte
         raise LookupError("no database\r\nforged line")
 
     with refused("not_authorized"):
-        ClientCertAuthenticator(store, authorize=fails).authenticate(headers_of(ALICE))
+        ClientCertAuthenticator(store, authorize=fails).authenticate(headers_of(ALICE), peer=ADDRESS)
     assert "fails" in caplog.text
 
 
@@ -673,10 +727,10 @@ def test_a_rule_is_asked_again_for_a_remembered_identity(store: TrustStore) -> N
 
     authenticator = ClientCertAuthenticator(store, authorize=rule)
     for _ in range(2):
-        assert is_of(authenticator.authenticate(headers_of(ALICE)), ALICE)
+        assert is_of(authenticator.authenticate(headers_of(ALICE), peer=ADDRESS), ALICE)
     allowed[0] = False
     with refused("not_authorized"):
-        authenticator.authenticate(headers_of(ALICE))
+        authenticator.authenticate(headers_of(ALICE), peer=ADDRESS)
     assert len(asked) == 3
 
 
@@ -684,13 +738,13 @@ def test_nobody_is_not_asked_about(store: TrustStore) -> None:
     def rule(_: ClientIdentity) -> bool:
         raise AssertionError("asked")
 
-    assert ClientCertAuthenticator(store, authorize=rule).authenticate({}) is None
+    assert ClientCertAuthenticator(store, authorize=rule).authenticate({}, peer=ADDRESS) is None
 
 
 def test_a_rule_of_a_route_refuses_is_logged_and_audited(store: TrustStore, caplog: pytest.LogCaptureFixture) -> None:
     seen: list[Decision] = []
     authenticator = ClientCertAuthenticator(store, audit=seen.append)
-    identity = authenticator.authenticate(headers_of(ALICE))
+    identity = authenticator.authenticate(headers_of(ALICE), peer=ADDRESS)
     assert identity is not None
 
     authenticator.require_rule(identity, rules.common_name("alice"))
@@ -705,9 +759,9 @@ def test_the_log_says_who_was_verified_and_is_not_authorized(
 ) -> None:
     bob = rules.common_name("bob")
     with refused("not_authorized"):
-        ClientCertAuthenticator(store, authorize=bob).authenticate(headers_of(ALICE))
+        ClientCertAuthenticator(store, authorize=bob).authenticate(headers_of(ALICE), peer=ADDRESS)
     with refused("not_authorized"):
-        identity = ClientCertAuthenticator(store).authenticate(headers_of(ALICE))
+        identity = ClientCertAuthenticator(store).authenticate(headers_of(ALICE), peer=ADDRESS)
         assert identity is not None
         ClientCertAuthenticator(store).require_rule(identity, bob)
     said = [(record.__dict__["subject"], record.__dict__["fingerprint"]) for record in caplog.records]
@@ -716,7 +770,7 @@ def test_the_log_says_who_was_verified_and_is_not_authorized(
 
 def test_the_log_names_nobody_who_was_not_verified(store: TrustStore, caplog: pytest.LogCaptureFixture) -> None:
     with refused("forwarding_inconsistent"):
-        ClientCertAuthenticator(store).authenticate({**headers_of(ALICE), "ssl-client-verify": "NONE"})
+        ClientCertAuthenticator(store).authenticate({**headers_of(ALICE), "ssl-client-verify": "NONE"}, peer=ADDRESS)
     assert [vars(record).keys() & {"subject", "fingerprint"} for record in caplog.records] == [set()]
 
 
@@ -725,14 +779,14 @@ def test_the_log_names_nobody_who_was_not_verified(store: TrustStore, caplog: py
 
 def test_a_required_certificate_that_is_missing_is_an_error_of_its_own(ingress: ClientCertAuthenticator) -> None:
     with refused("certificate_missing"):
-        ingress.authenticate({}, required=True)
+        ingress.authenticate({}, peer=ADDRESS, required=True)
     with refused("certificate_missing"):
-        ingress.authenticate({"ssl-client-verify": "NONE"}, required=True)
+        ingress.authenticate({"ssl-client-verify": "NONE"}, peer=ADDRESS, required=True)
     with refused("certificate_missing"):
         ingress.authenticate_environ({}, required=True)
     with refused("certificate_missing"):
         ingress.authenticate_scope({"headers": []}, required=True)
-    assert is_of(ingress.authenticate(headers_of(ALICE), required=True), ALICE)
+    assert is_of(ingress.authenticate(headers_of(ALICE), peer=ADDRESS, required=True), ALICE)
 
 
 # Audit and log
@@ -744,15 +798,15 @@ def test_the_audit_sees_every_identity_and_every_refusal_and_no_anonymous_reques
 
     for _ in range(2):  # the second time from the cache
         authenticator.authenticate(headers_of(ALICE), peer=ADDRESS)
-    authenticator.authenticate({})
+    authenticator.authenticate({}, peer=ADDRESS)
     with refused("certificate_untrusted") as caught:
         authenticator.authenticate(headers_of(STRANGER), peer="::1")
     with refused("header_ambiguous") as ambiguous:
-        authenticator.authenticate([(CERT, "a"), (CERT, "b")])
+        authenticator.authenticate([(CERT, "a"), (CERT, "b")], peer=ADDRESS)
 
     assert [is_of(one.identity, ALICE) for one in seen] == [True, True, False, False]
     assert seen[0].error is None
-    assert seen[2:] == [Decision(None, caught.value, "::1"), Decision(None, ambiguous.value, None)]
+    assert seen[2:] == [Decision(None, caught.value, "::1"), Decision(None, ambiguous.value, ADDRESS)]
 
 
 HOSTILE = "x\r\nWARNING:sslclientcert:accepted admin\x1b[2J\x00\u2028é"
@@ -801,8 +855,8 @@ def test_a_refusal_is_a_warning_and_a_missing_certificate_is_not(
     with refused("certificate_untrusted"):
         ingress.authenticate(headers_of(STRANGER), peer=ADDRESS)
     with refused("certificate_missing"):
-        ingress.authenticate({}, required=True)
-    ingress.authenticate(headers_of(ALICE))
+        ingress.authenticate({}, peer=ADDRESS, required=True)
+    ingress.authenticate(headers_of(ALICE), peer=ADDRESS)
 
     assert [(record.name, record.levelname, record.__dict__["code"]) for record in caplog.records] == [
         ("sslclientcert", "WARNING", "certificate_untrusted"),
@@ -828,7 +882,7 @@ def counted(authenticator: ClientCertAuthenticator, monkeypatch: pytest.MonkeyPa
 
 def test_the_same_headers_are_verified_once(ingress: ClientCertAuthenticator, monkeypatch: pytest.MonkeyPatch) -> None:
     decoded = counted(ingress, monkeypatch)
-    identities = {id(ingress.authenticate(headers_of(ALICE))) for _ in range(5)}
+    identities = {id(ingress.authenticate(headers_of(ALICE), peer=ADDRESS)) for _ in range(5)}
 
     assert len(decoded) == 1
     assert len(identities) == 1
@@ -839,9 +893,9 @@ def test_other_headers_of_the_row_are_another_request(
 ) -> None:
     decoded = counted(ingress, monkeypatch)
     for headers in (headers_of(ALICE), without(headers_of(ALICE), SUBJECT, ISSUER), {CERT: certificate_header(ALICE)}):
-        assert is_of(ingress.authenticate(headers), ALICE)
+        assert is_of(ingress.authenticate(headers, peer=ADDRESS), ALICE)
     with refused("forwarding_inconsistent"):
-        ingress.authenticate({**headers_of(ALICE), SUBJECT: "CN=mallory"})
+        ingress.authenticate({**headers_of(ALICE), SUBJECT: "CN=mallory"}, peer=ADDRESS)
     assert len(decoded) == 4
 
 
@@ -849,8 +903,8 @@ def test_only_successes_are_remembered(ingress: ClientCertAuthenticator, monkeyp
     decoded = counted(ingress, monkeypatch)
     for _ in range(2):
         with refused("certificate_untrusted"):
-            ingress.authenticate(headers_of(STRANGER))
-        assert ingress.authenticate({"ssl-client-verify": "NONE"}) is None
+            ingress.authenticate(headers_of(STRANGER), peer=ADDRESS)
+        assert ingress.authenticate({"ssl-client-verify": "NONE"}, peer=ADDRESS) is None
     assert len(decoded) == 4
     assert len(ingress._cache) == 0
 
@@ -859,13 +913,13 @@ def test_nobody_without_a_valid_certificate_can_push_an_entry_out(
     store: TrustStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     authenticator = ClientCertAuthenticator(store, cache_entries=4)
-    authenticator.authenticate(headers_of(ALICE))
+    authenticator.authenticate(headers_of(ALICE), peer=ADDRESS)
     for number in range(50):
         with refused("header_malformed", "certificate_untrusted"):
-            authenticator.authenticate({CERT: f"%{number:02}"} if number % 2 else headers_of(STRANGER))
+            authenticator.authenticate({CERT: f"%{number:02}"} if number % 2 else headers_of(STRANGER), peer=ADDRESS)
     decoded = counted(authenticator, monkeypatch)
 
-    assert is_of(authenticator.authenticate(headers_of(ALICE)), ALICE)
+    assert is_of(authenticator.authenticate(headers_of(ALICE), peer=ADDRESS), ALICE)
     assert not decoded
 
 
@@ -874,21 +928,21 @@ def test_any_number_of_entries_gives_the_same_answers(entries: int, store: Trust
     authenticator = ClientCertAuthenticator(store, cache_entries=entries)
     for _ in range(3):
         for party in (ALICE, MALLORY):
-            assert is_of(authenticator.authenticate(headers_of(party)), party)
+            assert is_of(authenticator.authenticate(headers_of(party), peer=ADDRESS), party)
     assert len(authenticator._cache) <= entries
 
 
 def test_a_remembered_identity_ends_with_its_certificate(store: TrustStore, monkeypatch: pytest.MonkeyPatch) -> None:
     short = client("short", ROOT, end=NOW + dt.timedelta(hours=1))
     authenticator = ClientCertAuthenticator(store)
-    assert is_of(authenticator.authenticate(headers_of(short)), short)
+    assert is_of(authenticator.authenticate(headers_of(short), peer=ADDRESS), short)
 
     end = short.certificate.not_valid_after_utc.timestamp()
     monkeypatch.setattr(time, "time", lambda: end - 0.5)
-    assert is_of(authenticator.authenticate(headers_of(short)), short)
+    assert is_of(authenticator.authenticate(headers_of(short), peer=ADDRESS), short)
     monkeypatch.setattr(time, "time", lambda: end + 1.5)
     with refused("certificate_expired"):
-        authenticator.authenticate(headers_of(short))
+        authenticator.authenticate(headers_of(short), peer=ADDRESS)
 
 
 def test_a_remembered_identity_ends_with_a_ca_above_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -897,11 +951,11 @@ def test_a_remembered_identity_ends_with_a_ca_above_it(monkeypatch: pytest.Monke
     root = authority("Short Root", key=private_key("P-256", 18), end=NOW + dt.timedelta(hours=1))
     leaf = client("long", root, end=NOW + dt.timedelta(days=9))
     authenticator = ClientCertAuthenticator(TrustStore([root.certificate]))
-    assert is_of(authenticator.authenticate(headers_of(leaf)), leaf)
+    assert is_of(authenticator.authenticate(headers_of(leaf), peer=ADDRESS), leaf)
 
     monkeypatch.setattr(time, "time", (NOW + dt.timedelta(hours=2)).timestamp)
     with refused("certificate_expired", "certificate_untrusted", "trust_store_unavailable"):
-        authenticator.authenticate(headers_of(leaf))
+        authenticator.authenticate(headers_of(leaf), peer=ADDRESS)
 
 
 def test_a_remembered_identity_ends_with_the_crl(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -909,11 +963,11 @@ def test_a_remembered_identity_ends_with_the_crl(monkeypatch: pytest.MonkeyPatch
 
     crl = revocation_list(ROOT, end=NOW + dt.timedelta(hours=1))
     authenticator = ClientCertAuthenticator(TrustStore([ROOT.certificate], crls=[crl]))
-    assert is_of(authenticator.authenticate(headers_of(ALICE)), ALICE)
+    assert is_of(authenticator.authenticate(headers_of(ALICE), peer=ADDRESS), ALICE)
 
     monkeypatch.setattr(time, "time", (NOW + dt.timedelta(hours=2)).timestamp)
     with refused("revocation_unknown"):
-        authenticator.authenticate(headers_of(ALICE))
+        authenticator.authenticate(headers_of(ALICE), peer=ADDRESS)
 
 
 def test_new_trust_makes_what_is_remembered_void(tmp_path: Path) -> None:
@@ -921,12 +975,12 @@ def test_new_trust_makes_what_is_remembered_void(tmp_path: Path) -> None:
     bundle.write_text(pem_of(ROOT, STRANGE_ROOT))
     authenticator = ClientCertAuthenticator(bundle, reload_interval=0)
     for party in (ALICE, STRANGER):
-        assert is_of(authenticator.authenticate(headers_of(party)), party)
+        assert is_of(authenticator.authenticate(headers_of(party), peer=ADDRESS), party)
 
     bundle.write_text(pem_of(ROOT))
-    assert is_of(authenticator.authenticate(headers_of(ALICE)), ALICE)
+    assert is_of(authenticator.authenticate(headers_of(ALICE), peer=ADDRESS), ALICE)
     with refused("certificate_untrusted"):
-        authenticator.authenticate(headers_of(STRANGER))
+        authenticator.authenticate(headers_of(STRANGER), peer=ADDRESS)
 
 
 def test_a_revocation_makes_what_is_remembered_void(tmp_path: Path) -> None:
@@ -936,23 +990,23 @@ def test_a_revocation_makes_what_is_remembered_void(tmp_path: Path) -> None:
     bundle.write_text(pem_of(ROOT))
     crl.write_text(pem_of_crls(revocation_list(ROOT)))
     authenticator = ClientCertAuthenticator(bundle, crl=crl, reload_interval=0)
-    assert is_of(authenticator.authenticate(headers_of(ALICE)), ALICE)
+    assert is_of(authenticator.authenticate(headers_of(ALICE), peer=ADDRESS), ALICE)
 
     crl.write_text(pem_of_crls(revocation_list(ROOT, ALICE.certificate.serial_number)))
     with refused("certificate_revoked"):
-        authenticator.authenticate(headers_of(ALICE))
+        authenticator.authenticate(headers_of(ALICE), peer=ADDRESS)
 
 
 def test_a_time_of_validation_of_its_own_leaves_the_cache_alone(ingress: ClientCertAuthenticator) -> None:
-    assert is_of(ingress.authenticate(headers_of(ALICE)), ALICE)
+    assert is_of(ingress.authenticate(headers_of(ALICE), peer=ADDRESS), ALICE)
     with refused("certificate_expired"):
-        ingress.authenticate(headers_of(ALICE), at=NOW + dt.timedelta(days=3650))
+        ingress.authenticate(headers_of(ALICE), peer=ADDRESS, at=NOW + dt.timedelta(days=3650))
     with refused("certificate_not_yet_valid"):
-        ingress.authenticate(headers_of(ALICE), at=NOW - dt.timedelta(days=3650))
-    assert is_of(ingress.authenticate(headers_of(MALLORY), at=NOW), MALLORY)
+        ingress.authenticate(headers_of(ALICE), peer=ADDRESS, at=NOW - dt.timedelta(days=3650))
+    assert is_of(ingress.authenticate(headers_of(MALLORY), peer=ADDRESS, at=NOW), MALLORY)
     assert len(ingress._cache) == 1
     with pytest.raises(ValueError, match="time zone"):
-        ingress.authenticate(headers_of(ALICE), at=dt.datetime(2026, 1, 1))  # noqa: DTZ001
+        ingress.authenticate(headers_of(ALICE), peer=ADDRESS, at=dt.datetime(2026, 1, 1))  # noqa: DTZ001
 
 
 def test_threads_get_their_own_answers_while_the_trust_is_reloaded(tmp_path: Path) -> None:
@@ -968,10 +1022,10 @@ def test_threads_get_their_own_answers_while_the_trust_is_reloaded(tmp_path: Pat
         headers, forged = headers_of(party), headers_of(STRANGER)
         try:
             for _ in range(60):
-                if not is_of(authenticator.authenticate(headers), party):
+                if not is_of(authenticator.authenticate(headers, peer=ADDRESS), party):
                     wrong.append(party)
                 try:
-                    wrong.append(authenticator.authenticate(forged))
+                    wrong.append(authenticator.authenticate(forged, peer=ADDRESS))
                 except ClientCertError as error:
                     if error.code != "certificate_untrusted":
                         wrong.append(error)
@@ -1000,8 +1054,8 @@ def test_the_header_may_have_another_name(store: TrustStore) -> None:
     authenticator = ClientCertAuthenticator(store, header="X-Client-Cert")
 
     assert authenticator.proxy.certificate_header == "X-Client-Cert"
-    assert is_of(authenticator.authenticate({"x-client-cert": certificate_header(ALICE)}), ALICE)
-    assert authenticator.authenticate({CERT: certificate_header(ALICE)}) is None
+    assert is_of(authenticator.authenticate({"x-client-cert": certificate_header(ALICE)}, peer=ADDRESS), ALICE)
+    assert authenticator.authenticate({CERT: certificate_header(ALICE)}, peer=ADDRESS) is None
     assert "x-client-cert" in authenticator.guarded_headers
 
 
@@ -1009,9 +1063,9 @@ def test_a_row_of_ones_own_is_used_like_any_other(store: TrustStore) -> None:
     mine = replace(PROXIES["haproxy"], certificate_header="ssl_client_cert", chain_header=None, chain_encoding=None)
     authenticator = ClientCertAuthenticator(store, proxy=mine)
 
-    assert is_of(authenticator.authenticate({"ssl_client_cert": b64(ALICE.der)}), ALICE)
+    assert is_of(authenticator.authenticate({"ssl_client_cert": b64(ALICE.der)}, peer=ADDRESS), ALICE)
     with refused("header_ambiguous"):
-        authenticator.authenticate({"ssl-client-cert": b64(ALICE.der)})
+        authenticator.authenticate({"ssl-client-cert": b64(ALICE.der)}, peer=ADDRESS)
 
 
 @pytest.mark.parametrize(
@@ -1096,7 +1150,7 @@ def test_the_environment_says_every_option_that_can_be_said_as_text(bundle: str,
     with refused("proxy_untrusted"):
         authenticator.authenticate(headers, peer=ADDRESS)
     with refused("header_too_large"):
-        authenticator.authenticate({**headers, "x-mine": "x" * 10_000}, peer=None)
+        authenticator.authenticate({**headers, "x-mine": "x" * 10_000}, peer="unix")
 
 
 def test_the_process_environment_is_where_it_looks_by_default(bundle: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -1152,6 +1206,6 @@ def test_the_words_for_yes_and_no(word: str, bundle: str) -> None:
 
     if word.strip().lower() in ("1", "true", "yes", "on"):
         with refused("forwarding_inconsistent"):
-            authenticator.authenticate(headers)
+            authenticator.authenticate(headers, peer=ADDRESS)
     else:
-        assert is_of(authenticator.authenticate(headers), ALICE)
+        assert is_of(authenticator.authenticate(headers, peer=ADDRESS), ALICE)

@@ -245,7 +245,7 @@ def test_what_is_encoded_is_decoded_byte_for_byte(proxy: str, name: str, serial:
 
     together = [party.der, INTERMEDIATE.der] if proxy in ("envoy", "traefik", "aws-alb") else [party.der]
     assert ders_of(presented) == together
-    identity = authenticator_with_intermediate(proxy).authenticate(headers)
+    identity = authenticator_with_intermediate(proxy).authenticate(headers, peer="127.0.0.1")
     assert identity is not None
     assert der_of(identity) == party.der
 
@@ -269,13 +269,16 @@ def test_no_flip_of_any_one_bit_of_a_certificate_gives_an_identity(kind: str) ->
     root = authority("Flip Root", key=private_key(kind, 20))
     der = client("alice", root, key=private_key("P-256", 12)).der
     judge = ClientCertAuthenticator(TrustStore([root.certificate]))
-    assert judge.authenticate(presented_as(der)) is not None
+    assert judge.authenticate(presented_as(der), peer="127.0.0.1") is not None
     unused_bits = der.rindex(x509.load_der_x509_certificate(der).signature) - 1  # of the BIT STRING, mostly overlooked
     for position in range(len(der)):
         for bit in range(8) if kind == "P-256" or position == unused_bits else (position % 8,):
             flipped = bytearray(der)
             flipped[position] ^= 1 << bit
-            assert outcome(judge.authenticate, presented_as(bytes(flipped))) is None, (position - unused_bits, bit)
+            assert outcome(judge.authenticate, presented_as(bytes(flipped)), peer="127.0.0.1") is None, (
+                position - unused_bits,
+                bit,
+            )
 
 
 @pytest.mark.parametrize("kind", ["P-256", "P-384", "P-521"])
@@ -285,9 +288,13 @@ def test_a_certified_key_that_is_no_point_of_its_curve_is_refused(kind: str) -> 
     def flip(parts: list[bytes]) -> None:
         parts[6] = parts[6][:-1] + bytes([parts[6][-1] ^ 1])
 
-    assert authenticator("nginx-ingress").authenticate(presented_as(certified.der)) is not None
+    assert authenticator("nginx-ingress").authenticate(presented_as(certified.der), peer="127.0.0.1") is not None
     assert (
-        outcome(authenticator("nginx-ingress").authenticate, presented_as(rewritten(certified.der, ROOT.key, flip)))
+        outcome(
+            authenticator("nginx-ingress").authenticate,
+            presented_as(rewritten(certified.der, ROOT.key, flip)),
+            peer="127.0.0.1",
+        )
         is None
     )
 

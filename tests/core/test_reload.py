@@ -342,13 +342,13 @@ def test_no_cached_identity_outlives_the_swap_of_a_bundle(tmp_path: Path) -> Non
     secret = Secret(tmp_path)
     secret.update(ca_crt=OLD.pem)
     authenticator = ClientCertAuthenticator(secret.ca, reload_interval=0)
-    first = authenticator.authenticate(header(OLD_LEAF))
-    assert first is authenticator.authenticate(header(OLD_LEAF))  # from the cache
+    first = authenticator.authenticate(header(OLD_LEAF), peer="127.0.0.1")
+    assert first is authenticator.authenticate(header(OLD_LEAF), peer="127.0.0.1")  # from the cache
     secret.update(ca_crt=NEW.pem)
     with pytest.raises(CertificateUntrusted):
-        authenticator.authenticate(header(OLD_LEAF))
+        authenticator.authenticate(header(OLD_LEAF), peer="127.0.0.1")
     secret.update(ca_crt=OLD.pem)
-    again = authenticator.authenticate(header(OLD_LEAF))
+    again = authenticator.authenticate(header(OLD_LEAF), peer="127.0.0.1")
     assert again == first
     assert again is not first
 
@@ -357,21 +357,21 @@ def test_no_cached_identity_outlives_the_swap_of_a_list(tmp_path: Path) -> None:
     secret = Secret(tmp_path)
     secret.update(ca_crt=OLD.pem, ca_crl=pem_of_crls(revocation_list(OLD)))
     authenticator = ClientCertAuthenticator(secret.ca, crl=secret.crl, reload_interval=0)
-    assert authenticator.authenticate(header(OLD_LEAF)) is not None
+    assert authenticator.authenticate(header(OLD_LEAF), peer="127.0.0.1") is not None
     revoked = revocation_list(OLD, OLD_LEAF.certificate.serial_number)
     secret.update(ca_crt=OLD.pem, ca_crl=pem_of_crls(revoked))
     with pytest.raises(CertificateRevoked):
-        authenticator.authenticate(header(OLD_LEAF))
+        authenticator.authenticate(header(OLD_LEAF), peer="127.0.0.1")
 
 
 def test_no_cached_identity_outlives_a_reload_on_demand(path: Path) -> None:
     store = TrustStore.from_file(path, reload_interval=3600)
     authenticator = ClientCertAuthenticator(store)
-    assert authenticator.authenticate(header(OLD_LEAF)) is not None
+    assert authenticator.authenticate(header(OLD_LEAF), peer="127.0.0.1") is not None
     rewrite(path, NEW.pem)
     store.reload()
     with pytest.raises(CertificateUntrusted):
-        authenticator.authenticate(header(OLD_LEAF))
+        authenticator.authenticate(header(OLD_LEAF), peer="127.0.0.1")
 
 
 # Threads and forks
@@ -395,7 +395,7 @@ def test_eight_threads_verify_while_the_files_are_swapped_and_reloaded(
         try:
             while not done.is_set():
                 try:
-                    identity = authenticator.authenticate(value)
+                    identity = authenticator.authenticate(value, peer="127.0.0.1")
                     answers.add((name, identity is not None and identity.certificate == leaf.certificate))
                 except CertificateUntrusted:
                     answers.add((name, False))
@@ -438,7 +438,7 @@ stop = threading.Event()
 def reload():
     while not stop.is_set():
         store.reload()
-        authenticator.authenticate({"ssl-client-cert": quote(old_leaf, safe="")})
+        authenticator.authenticate({"ssl-client-cert": quote(old_leaf, safe="")}, peer="127.0.0.1")
 
 threads = [threading.Thread(target=reload, daemon=True) for _ in range(2)]
 for thread in threads:
@@ -453,7 +453,7 @@ for _ in range(20):
         for bundle, leaf in ((new_bundle, new_leaf), (old_bundle, old_leaf)):
             with open(copy, "w") as file:
                 file.write(bundle)
-            assert authenticator.authenticate({"ssl-client-cert": quote(leaf, safe="")}) is not None
+            assert authenticator.authenticate({"ssl-client-cert": quote(leaf, safe="")}, peer="127.0.0.1") is not None
             store.verify(PresentedChain(x509.load_pem_x509_certificate(leaf.encode())))
             store.reload()
         os._exit(0)
@@ -494,7 +494,7 @@ held.wait(30)
 child = os.fork()
 if not child:
     signal.alarm(5)
-    authenticator.authenticate({"ssl-client-cert": quote(leaf, safe="")})
+    authenticator.authenticate({"ssl-client-cert": quote(leaf, safe="")}, peer="127.0.0.1")
     os._exit(0)
 status = os.waitpid(child, 0)[1]
 go_on.set()

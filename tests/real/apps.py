@@ -9,6 +9,7 @@ import base64
 import json
 import os
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -20,11 +21,17 @@ from sslclientcert import wsgi as wsgi_gateway
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
+SERVED = "TESTS_SERVED"
+"""The environment variable that names a file: the application adds to it for whom it has run, a line a request."""
+
 _EXEMPT = ("/ready",)
 _TRAILING = "/body"  # a path whose application reads the body before it looks at the headers
 
 
 def _answer(identity: ClientIdentity | None, headers: Iterable[tuple[str, str]]) -> bytes:
+    if SERVED in os.environ:  # what happened, also where nobody can read the answer any more
+        with Path(os.environ[SERVED]).open("a", encoding="utf-8") as served:
+            served.write(f"{identity and identity.common_name}\n")
     seen: dict[str, object] = {"headers": list(headers), "identity": None}
     if identity is not None:
         seen["identity"] = identity.as_dict()
@@ -71,11 +78,14 @@ def asgi() -> Any:
 
 
 def _authenticators() -> dict[str, ClientCertAuthenticator]:
-    """One for each row by its name; as `haproxy+verdict`, one that demands the proxy's success; and `elsewhere`, to
-    whom the proxy is at another address than that from which anybody here connects.
+    """One for each row by its name; as `haproxy+verdict`, one that demands the proxy's success; `elsewhere`, to whom
+    the proxy is at another address than that from which anybody here connects; and `anybody`, who trusts every peer.
     """
-    elsewhere = {**os.environ, "SSLCLIENTCERT_TRUSTED_PROXIES": "192.0.2.10"}
-    found = {"elsewhere": ClientCertAuthenticator.from_env(environ=elsewhere)}
+    peers = {"elsewhere": "192.0.2.10", "anybody": "*"}
+    found = {
+        name: ClientCertAuthenticator.from_env(environ={**os.environ, "SSLCLIENTCERT_TRUSTED_PROXIES": trusted})
+        for name, trusted in peers.items()
+    }
     for name, row in PROXIES.items():
         environ = {**os.environ, "SSLCLIENTCERT_PROXY": name}
         found[name] = ClientCertAuthenticator.from_env(environ=environ)
@@ -111,3 +121,17 @@ def asgi_of_every_proxy() -> Any:
         await applications.get(name, applications["nginx-ingress"])(scope, receive, send)
 
     return dispatch
+
+
+def by_a2wsgi() -> Any:
+    """The WSGI application behind an ASGI server, by the adapter that Starlette recommends."""
+    from a2wsgi import WSGIMiddleware
+
+    return WSGIMiddleware(wsgi_of_every_proxy())
+
+
+def by_asgiref() -> Any:
+    """The same by Django's."""
+    from asgiref.wsgi import WsgiToAsgi
+
+    return WsgiToAsgi(wsgi_of_every_proxy())

@@ -20,22 +20,35 @@ OF_WSGI = (
     "uvicorn wsgi",
 )
 OF_ASGI = ("uvicorn h11", "uvicorn httptools", "hypercorn asgi", "granian asgi", "gunicorn asgi")
+# Others of the same kinds, for what depends on how a server tells the peer.
+OTHERS_OF_WSGI = ("gunicorn gthread", "werkzeug", "uvicorn a2wsgi", "uvicorn asgiref")
+OTHERS_OF_ASGI = ("uvicorn uvloop", "gunicorn uvicorn_worker")
 
 
 def _command(name: str, descriptor: int, address: list[str]) -> list[str]:
     program, _, kind = name.partition(" ")
     handed = f"fd://{descriptor}"
     if program == "gunicorn":
-        options = {"": [], "asgi": ["-k", "asgi"], "header_map=dangerous": ["--header-map=dangerous"]}[kind]
-        gateway = "asgi" if kind == "asgi" else "wsgi"
+        options = {
+            "": [],
+            "asgi": ["-k", "asgi"],
+            "gthread": ["-k", "gthread"],
+            "header_map=dangerous": ["--header-map=dangerous"],
+            "uvicorn_worker": ["-k", "uvicorn_worker.UvicornWorker", "--forwarded-allow-ips="],
+        }[kind]
+        gateway = "asgi" if kind in ("asgi", "uvicorn_worker") else "wsgi"
         return ["-m", "gunicorn", "-b", handed, *options, f"apps:{gateway}_of_every_proxy()"]
     if program == "uvicorn":
-        options = {"wsgi": ["--interface=wsgi", "--no-proxy-headers"], "rewriting": []}.get(
-            kind, [f"--http={kind}", "--no-proxy-headers"]
-        )
-        gateway = "wsgi" if kind == "wsgi" else "asgi"
+        options = {
+            "wsgi": ["--interface=wsgi", "--no-proxy-headers"],
+            "rewriting": [],
+            "uvloop": ["--loop=uvloop", "--http=h11", "--no-proxy-headers"],
+            "a2wsgi": ["--no-proxy-headers"],
+            "asgiref": ["--no-proxy-headers"],
+        }.get(kind, [f"--http={kind}", "--loop=asyncio", "--no-proxy-headers"])
+        factory = {"wsgi": "wsgi_of_every_proxy", "a2wsgi": "by_a2wsgi", "asgiref": "by_asgiref"}
         options += [f"--fd={descriptor}", "--lifespan=off", "--factory"]
-        return ["-m", "uvicorn", *options, f"apps:{gateway}_of_every_proxy"]
+        return ["-m", "uvicorn", *options, f"apps:{factory.get(kind, 'asgi_of_every_proxy')}"]
     if program == "hypercorn":
         return ["-m", "hypercorn", "-b", handed, f"{kind}:apps:{kind}_of_every_proxy()"]
     if program == "granian":
@@ -51,7 +64,7 @@ def application(
     """Run one of the servers until the block ends. Its application trusts 127.0.0.1 alone, unless `environ` says.
 
     Parameters:
-        name: one of `OF_WSGI` or `OF_ASGI`, or "uvicorn rewriting", by its defaults.
+        name: one of the lists above, or "uvicorn rewriting", by its defaults.
         ca: the CA bundle.
         environ: options of the application's authenticators, as `from_env` reads them.
         unix: listen on a Unix socket instead of a TCP socket.

@@ -26,6 +26,14 @@ def run_waitress(listener: socket.socket) -> None:
     waitress.serve(APPLICATION, sockets=[listener])
 
 
+def run_werkzeug(listener: socket.socket) -> None:
+    from werkzeug.serving import make_server
+
+    name = listener.getsockname()
+    host, port = (f"unix://{name}", 0) if isinstance(name, str) else name
+    make_server(host, port, APPLICATION, threaded=True, fd=listener.fileno()).serve_forever()
+
+
 def run_cheroot(listener: socket.socket) -> None:
     from cheroot.wsgi import Server
 
@@ -37,6 +45,5 @@ def run_cheroot(listener: socket.socket) -> None:
 
 if __name__ == "__main__":
     _, name, descriptor = sys.argv
-    {"wsgiref": run_wsgiref, "waitress": run_waitress, "cheroot": run_cheroot}[name](
-        socket.socket(fileno=int(descriptor))
-    )
+    run = {"wsgiref": run_wsgiref, "waitress": run_waitress, "cheroot": run_cheroot, "werkzeug": run_werkzeug}
+    run[name](socket.socket(fileno=int(descriptor)))

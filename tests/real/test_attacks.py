@@ -15,6 +15,9 @@ what it lacks. Of the tests elsewhere, the beginning of the name is given.
 | XFCC elements through a URI name | test_an_element_smuggled; core/test_decoding: test_an_element_injected |
 | XFCC elements of the client's own | test_an_element_that_a_client_sends |
 | two Envoys, no certificate | test_through_two_envoys, test_a_second_envoy |
+| a connection that is reset, so that the server tells no peer | test_peers: test_a_stranger_who_resets |
+| a Host that looks like the path of a unix socket | test_peers: test_a_stranger_who_stays |
+| a peer rewritten twice, by ProxyFix | adapters/test_flask: test_behind_two_proxy_fixes |
 | a peer rewritten | test_no_claim_of_a_request, test_where_uvicorn_rewrites; test_nginx: test_a_request_past_nginx |
 | a genuine verdict beside another's certificate | test_beside_a_certificate_of_the_victims_names |
 | | test_nginx: test_a_forged_certificate_contradicts |
@@ -471,20 +474,6 @@ def test_where_uvicorn_rewrites_the_peer_only_the_deployment_can_stop_a_claim_to
     claim = ("X-Forwarded-For", "192.0.2.10")
     assert became(plain(port, path="/elsewhere", headers=forged)) == "proxy_untrusted"
     assert became(plain(port, path="/elsewhere", headers=[*forged, claim])) == "alice"
-
-
-ON_UNIX_SOCKETS = [name for name in (*OF_WSGI, *OF_ASGI) if name not in ("wsgiref", "cheroot")]
-
-
-@pytest.mark.parametrize("name", ON_UNIX_SOCKETS)
-def test_a_unix_socket_is_the_proxys_if_the_settings_say_so_whatever_the_server_calls_it(name: str, pki: Pki) -> None:
-    with application(name, pki.bundle, {"SSLCLIENTCERT_TRUSTED_PROXIES": "unix"}, unix=True) as server:
-        request = "GET /{} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{}: {}\r\n\r\n"
-        outcomes = [
-            became(raw(server.address, [request.format(path, *header(pki, VICTIM)).encode()]))
-            for path in ("nginx-ingress", "elsewhere")
-        ]
-    assert outcomes == ["alice", "proxy_untrusted"]
 
 
 # Foreign schemes

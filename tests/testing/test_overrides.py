@@ -60,8 +60,8 @@ def test_blocks_nest(production: ClientCertAuthenticator) -> None:
     outer, inner = ClientCA("Outer CA"), ClientCA("Inner CA")
     with trusting(production, outer):
         with trusting(production, inner), pytest.raises(errors.CertificateUntrusted):
-            production.authenticate(outer.issue("alice").headers())
-        assert production.authenticate(outer.issue("alice").headers()) is not None
+            production.authenticate(outer.issue("alice").headers(), peer="127.0.0.1")
+        assert production.authenticate(outer.issue("alice").headers(), peer="127.0.0.1") is not None
 
 
 def test_a_forged_identity_has_the_names_it_was_given() -> None:

@@ -111,7 +111,7 @@ class Stage:
         authenticator = ClientCertAuthenticator(TrustStore.from_pem(self.ca.pem), proxy=row, trusted_proxies="*")
         lines = [(name, value) for name, value in headers]
         try:
-            identity = authenticator.authenticate(lines)
+            identity = authenticator.authenticate(lines, peer="127.0.0.1")
         except ClientCertError as error:
             said = error.code
         else:

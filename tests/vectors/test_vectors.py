@@ -87,7 +87,7 @@ def test_what_arrives_is_answered_as_it_was(case: Case) -> None:
     at = datetime.fromisoformat(case.world["at"])
     answer, leaf = case.vector["answer"], case.vector["certificates"][:1]
     try:
-        identity = authenticator.authenticate(case.lines, at=at)
+        identity = authenticator.authenticate(case.lines, peer="127.0.0.1", at=at)
     except ClientCertError as error:
         assert error.code == answer
     else:

@@ -123,9 +123,9 @@ def _judged(evidence: Evidence, row: Proxy, store: TrustStore, at: dt.datetime |
     """
     if evidence.certificates:
         return store.verify(PresentedChain.from_der(evidence.certificates), at=at)
-    authenticator = ClientCertAuthenticator(store, proxy=row, trusted_proxies="*")
+    authenticator = ClientCertAuthenticator(store, proxy=row, trusted_proxies="unix")
     headers = evidence.sent_by(row)
-    identity = authenticator.authenticate(headers, at=at)
+    identity = authenticator.authenticate(headers, peer="unix", at=at)
     if identity is None:
         raise CertificateMissing(
             f"{row.certificate_header} says that there was no certificate"
@@ -150,7 +150,7 @@ def _found(evidence: Evidence, row: Proxy) -> Iterator[str]:
         for name, value in evidence.headers:
             if folded(name) in read_by_row:
                 yield f"       {shown(name)}: {shown(value, 60)}".rstrip()
-        yield '       The sender counts as the proxy, whoever it was (trusted_proxies="*").'
+        yield "       The sender counts as the proxy, whoever it was: its address is not known here."
 
 
 def _line(number: int, certificate: x509.Certificate, now: dt.datetime) -> str:

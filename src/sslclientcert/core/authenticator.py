@@ -32,7 +32,7 @@ from .errors import (
 from .headers import HeaderReader, HeaderValues, RequestHeaders
 from .identity import ClientIdentity
 from .names import is_openssl_text_of, plain_text, rfc4514
-from .peers import TrustedProxies
+from .peers import DEFAULT_TRUSTED_PROXIES, TrustedProxies, peer_of_environ, peer_of_scope
 from .presented import PresentedChain, presented_by
 from .proxies import TOKEN, Proxy, proxy_named
 from .trust import DEFAULT_MAX_DEPTH, DEFAULT_RELOAD_INTERVAL, StrPath, TrustStore
@@ -48,6 +48,8 @@ post-quantum key is 11 KB, a chain of four RSA certificates 8 KB."""
 _CACHE_ENTRIES = 4096
 _CACHE_BYTES = 16 * 1024 * 1024
 _ENTRY_OVERHEAD = 3072  # the identity, its certificates and their place in the dictionaries
+
+_UNSAID: Any = ...
 
 _issuer_text = functools.lru_cache(256)(plain_text)  # clients are many, their issuers few
 
@@ -90,8 +92,10 @@ class ClientCertAuthenticator:
         crl: path of a CRL file, when `trust` is a path.
         proxy: a row of `PROXIES` by name, or a row.
         header: another name for the row's certificate header.
-        trusted_proxies: the peers that may send these headers: addresses, networks, `"loopback"`, `"unix"`, or `"*"`
-            for any peer, on purpose. A list, or a string with commas.
+        trusted_proxies: the peers that may send these headers: the proxy's own addresses, as few as you can. Also
+            networks, `"unix"` for unix sockets, `"loopback"` for 127.0.0.0/8 and ::1, `"unaddressed"` for a peer of
+            which the server tells no address, and `"*"` for any peer. A list, or a string with commas. By default
+            127.0.0.1, ::1 and unix sockets. What lets every peer through is logged as a warning.
         authorize: a rule that every identity must pass: called with it, must return exactly True. See `rules`.
         require_proxy_success: refuse unless the proxy's own verdict came along exactly once and says success.
         shared_secret: name and value of a header that the proxy must send along, compared in constant time.
@@ -115,7 +119,7 @@ class ClientCertAuthenticator:
         crl: StrPath | None = None,
         proxy: str | Proxy = "nginx-ingress",
         header: str | None = None,
-        trusted_proxies: str | Iterable[str] = ("loopback", "unix"),
+        trusted_proxies: str | Iterable[str] = DEFAULT_TRUSTED_PROXIES,
         authorize: Rule | None = None,
         require_proxy_success: bool = False,
         shared_secret: tuple[str, str] | None = None,
@@ -164,6 +168,12 @@ class ClientCertAuthenticator:
         self._require_proxy_success = require_proxy_success
         self._max_header_bytes = max_header_bytes
         self._peers = TrustedProxies(trusted_proxies)
+        if self._peers.everybody:
+            _log.warning(
+                "trusted_proxies lets every peer send certificate headers (%r): a client that reaches the application "
+                "can act as anybody. Name the proxy's own addresses",
+                self._peers,
+            )
         self._secret = None if shared_secret is None else shared_secret[1].encode()
         self._reader = HeaderReader([*self.proxy.headers, None if shared_secret is None else shared_secret[0]])
         self._verdict_grammar = re.compile(self.proxy.verdict_grammar)
@@ -217,6 +227,11 @@ class ClientCertAuthenticator:
         return self._store
 
     @property
+    def trusts_every_peer(self) -> bool:
+        """Whether `trusted_proxies` is `"*"`, or networks that together are all of IPv4 or of IPv6."""
+        return self._peers.everybody
+
+    @property
     def guarded_headers(self) -> frozenset[str]:
         """The names of the headers that it reads, lower case and with hyphens.
 
@@ -233,7 +248,7 @@ class ClientCertAuthenticator:
         self,
         headers: RequestHeaders,
         *,
-        peer: str | None = None,
+        peer: str | None = _UNSAID,
         required: bool = False,
         at: dt.datetime | None = None,
     ) -> ClientIdentity | None:
@@ -242,15 +257,24 @@ class ClientCertAuthenticator:
         Parameters:
             headers: a mapping, or (name, value) pairs, of str or latin-1 bytes; all headers of the request, with
                 duplicates if there were any.
-            peer: the address of the other end of the connection, as the server tells it; None, or left out, is a unix
-                socket, which is trusted by default. So whoever does not say the peer has not checked it.
+            peer: the address of the other end of the connection, as the server tells it; "unix" for a unix socket.
+                None and "" are a peer without an address, which is not trusted. May be left out only with
+                `trusted_proxies="*"`.
             required: refuse with `certificate_missing` instead of returning None.
             at: the time of validation, aware; now, if not given. For tests and forensics; the cache is left alone.
 
         Raises:
             ClientCertError: everything else. No other exception comes out, whatever the headers are.
             ValueError: `at` has no time zone.
+            TypeError: `peer` is left out.
         """
+        if peer is _UNSAID:
+            if not self._peers.any:
+                raise TypeError(
+                    "authenticate() needs peer=, the address of the other end of the connection as your server tells "
+                    'it, such as peer="10.0.0.7"; peer="unix" for a unix socket; None if the server tells no address'
+                )
+            peer = None
         if at is not None and at.utcoffset() is None:
             raise ValueError("at needs a time zone, such as datetime.now(timezone.utc)")
         return self._judge(self._reader.read, headers, peer, required, at)
@@ -260,13 +284,11 @@ class ClientCertAuthenticator:
 
         Not seen from here: which of two spellings a header had, and, with some servers, that it came twice.
         """
-        return self._judge(self._reader.read_environ, environ, environ.get("REMOTE_ADDR"), required)
+        return self._judge(self._reader.read_environ, environ, peer_of_environ(environ), required)
 
     def authenticate_scope(self, scope: Mapping[str, Any], *, required: bool = False) -> ClientIdentity | None:
         """The same for the scope of an ASGI request."""
-        client = scope.get("client") or None
-        peer = client[0] if isinstance(client, (list, tuple)) else client  # what is no address is refused as a peer
-        return self._judge(self._reader.read, scope.get("headers", ()), peer, required)
+        return self._judge(self._reader.read, scope.get("headers", ()), peer_of_scope(scope), required)
 
     def _judge(
         self,
@@ -461,6 +483,10 @@ class ClientCertAuthenticator:
                     "own genuine verdict; have the proxy set the header (ingress-nginx: the annotation "
                     'auth-tls-pass-certificate-to-upstream: "true")'
                 )
+
+    def _trust_every_peer(self) -> None:
+        """For `sslclientcert.testing`: let any peer through, without the warning."""
+        self._peers = TrustedProxies("*")
 
     @contextlib.contextmanager
     def _overridden(self, store: TrustStore) -> Iterator[None]:

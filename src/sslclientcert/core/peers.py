@@ -1,36 +1,115 @@
 """Who may speak the certificate headers: the peers at the other end of the connection, which must be the proxies.
 
-The facts: a server tells the peer's address, and for a unix socket each has its own word: None (uvicorn, hypercorn,
-daphne), "" (gunicorn, granian, cheroot), "localhost" (waitress), "<local>" (werkzeug), "0.0.0.0" (uWSGI). None of
-these can be the source address of a TCP connection. A server that rewrites the address from X-Forwarded-For defeats
-the check: behind it the peer is the client, and may be of the client's choice (uvicorn does so by default for
-connections from loopback; run it with --no-proxy-headers). The zone of a link-local peer (fe80::1%eth0) is not
-compared.
+The facts. A server tells the address of its peer, and over a unix socket each server says something else: nothing
+(uvicorn, hypercorn, daphne), "" (gunicorn, granian, cheroot), "localhost" (waitress), "<local>" (werkzeug), "0.0.0.0"
+(uWSGI, tornado), "unix" (eventlet, aiohttp-wsgi). The words cannot be the source of a TCP connection. Nothing and ""
+can: a client that resets its connection (SO_LINGER 0) reaches the application without an address under uvicorn and
+gunicorn's ASGI worker.
+
+What we decide. A peer without an address is not trusted, unless the server's own address shows that the server listens
+on a unix socket: `scope["server"]` of ASGI, the socket of gunicorn, granian's SERVER_NAME. Elsewhere SERVER_NAME may be
+the client's Host header, as under gunicorn.
+
+A server that rewrites the address from X-Forwarded-For defeats the check: the peer is then the client, and may be of
+the client's choice (uvicorn does so by default for connections from loopback; run it with --no-proxy-headers). The zone
+of a link-local peer (fe80::1%eth0) is not compared.
+
+Sources: the ASGI specification, HTTP; PEP 3333; the servers named, as measured in November 2026; Werkzeug's
+middleware/proxy_fix.py.
 """
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+import re
+import socket
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from .errors import ProxyUntrusted, quoted
 
-__all__ = ["TrustedProxies"]
+__all__ = ["DEFAULT_TRUSTED_PROXIES", "UNIX", "TrustedProxies", "peer_of_environ", "peer_of_scope"]
 
-_UNIX = frozenset({None, "", "localhost", "<local>", "0.0.0.0"})  # noqa: S104  # what uWSGI tells, nothing to bind to
+UNIX = "unix"
+"""The peer that is a unix socket, and the entry of `trusted_proxies` that trusts it."""
+
+DEFAULT_TRUSTED_PROXIES = ("127.0.0.1", "::1", UNIX)
+"""This host, but not all of 127.0.0.0/8: the sidecar of a service mesh speaks for strangers from 127.0.0.6."""
+
+_UNADDRESSED = "unaddressed"
 _LOOPBACK = ("127.0.0.0/8", "::1/128")
 _MOST_REMEMBERED = 1024
+
+_WORDS_FOR_UNIX = frozenset({UNIX, "localhost", "<local>", "0.0.0.0"})  # noqa: S104  # nothing to bind to
+_PROXY_FIXED_TWICE = "one of the addresses in X-Forwarded-For"
+
+
+def peer_of_environ(environ: Mapping[str, Any]) -> str | None:
+    """Return the address of the peer of a WSGI request, "unix" for a unix socket, or None if the server does not say.
+
+    Looks through one ProxyFix of Werkzeug. Of two, the inner one has overwritten the address that the server told, by
+    one that the client may have chosen; that is recognized and trusted by nobody, unless the server shows its socket.
+
+    Not checked: other middleware that rewrites `REMOTE_ADDR`.
+    """
+    told = environ.get("REMOTE_ADDR")
+    proxy_fix = environ.get("werkzeug.proxy_fix.orig")
+    if proxy_fix is not None:
+        told = proxy_fix["REMOTE_ADDR"]
+        claims = environ.get("HTTP_X_FORWARDED_FOR", "")
+        # A backslash escapes any character of a quoted claim.
+        if told and (told in re.split(r'[,"\s]+', claims) or "\\" in claims) and told != _address_of_socket(environ):
+            return _PROXY_FIXED_TWICE
+    if not told:
+        return UNIX if _listens_on_unix_socket(environ) else None
+    return UNIX if isinstance(told, str) and told in _WORDS_FOR_UNIX else told
+
+
+def peer_of_scope(scope: Mapping[str, Any]) -> str | None:
+    """Return the address of the peer of an ASGI connection, "unix" for a unix socket, or None if the server says none.
+
+    What is not text is returned as it is, for `TrustedProxies` to refuse.
+    """
+    client = scope.get("client")
+    host: Any = (client[0] if client else None) if isinstance(client, (list, tuple)) else client
+    if not host:
+        server = scope.get("server")
+        path, port = server if isinstance(server, (list, tuple)) and len(server) == 2 else (None, None)
+        # A number goes with a host's name, and that may be the client's Host header.
+        is_path = isinstance(path, str) and path.startswith("/") and not isinstance(port, int)
+        return UNIX if is_path else None
+    return None if host == UNIX else host  # no ASGI server has a word for it, but a header might hold it
+
+
+def _listens_on_unix_socket(environ: Mapping[str, Any]) -> bool:
+    listener = environ.get("gunicorn.socket")
+    if listener is not None:
+        return bool(listener.family == socket.AF_UNIX)
+    name = environ.get("SERVER_NAME")
+    return environ.get("SERVER_SOFTWARE") == "Granian" and isinstance(name, str) and name.startswith("/")
+
+
+def _address_of_socket(environ: Mapping[str, Any]) -> str | None:
+    """Return the address at the other end of the connection, if gunicorn or Werkzeug's own server shows its socket."""
+    connection = environ.get("gunicorn.socket") or environ.get("werkzeug.socket")
+    try:
+        name = connection.getpeername() if connection is not None else None
+    except OSError:  # the client has reset the connection
+        return None
+    return str(name[0]) if isinstance(name, tuple) else None
 
 
 class TrustedProxies:
     """The peers that may speak certificate headers.
 
     Parameters:
-        trusted: addresses, networks, `"loopback"`, `"unix"` for unix sockets, or `"*"` for any peer; a comma-separated
-            string or an iterable of such.
+        trusted: addresses; networks; `"loopback"` for 127.0.0.0/8 and ::1; `"unix"` for unix sockets; `"unaddressed"`
+            for a peer of which the server tells no address, such as that of a unix socket under hypercorn; or `"*"` for
+            any peer. A string with commas, or an iterable.
 
     Raises:
-        ValueError: an entry is none of these, or there is none.
+        ValueError: an entry is not any of these, or there is no entry.
+        TypeError: an entry is not a str.
     """
 
     def __init__(self, trusted: str | Iterable[str]) -> None:
@@ -41,28 +120,35 @@ class TrustedProxies:
         entries = [entry.strip() for entry in given]
         entries = [entry for entry in entries if entry]
         if not entries:
-            raise ValueError(
-                'trusted_proxies is empty, so nobody could send a certificate; "*" says any peer, on purpose'
-            )
+            raise ValueError('trusted_proxies is empty, so no proxy could send a certificate; "*" says any peer')
         self.any: bool = "*" in entries
-        self._unix = "unix" in entries
+        self._words = {UNIX, _UNADDRESSED}.intersection(entries)
         self._networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = []
         for entry in entries:
-            if entry in ("*", "unix"):
+            if entry in ("*", UNIX, _UNADDRESSED):
                 continue
             for network in _LOOPBACK if entry == "loopback" else (entry,):
                 try:
                     self._networks.append(_network(network))
                 except ValueError as error:
                     raise ValueError(
-                        f"trusted_proxies: {entry!r} is no address, no network such as 10.0.0.0/8 ({error}), and not "
-                        '"loopback", "unix" or "*"'
+                        f"trusted_proxies: {entry!r} is not an address, not a network such as 10.244.3.0/28 ({error}), "
+                        'and not "loopback", "unix", "unaddressed" or "*"'
                     ) from None
         self._entries = ", ".join(entries)
         self._answers: dict[str | None, bool] = {}
 
+    @property
+    def everybody(self) -> bool:
+        """Whether the entries let every peer through: `"*"`, or networks that together are all of IPv4 or of IPv6."""
+        return self.any or any(
+            network.prefixlen == 0
+            for kind in (ipaddress.IPv4Network, ipaddress.IPv6Network)
+            for network in ipaddress.collapse_addresses(each for each in self._networks if isinstance(each, kind))
+        )
+
     def require(self, peer: str | None) -> None:
-        """Refuse a peer that is none of the trusted proxies.
+        """Refuse a peer that is not a trusted proxy. None and "" are a peer without an address.
 
         Raises:
             ProxyUntrusted: the message names the peer and the setting.
@@ -70,7 +156,7 @@ class TrustedProxies:
         if self.any:
             return
         if peer is not None and not isinstance(peer, str):
-            raise ProxyUntrusted(f"the peer is told as {quoted(peer)}, which is no address")
+            raise ProxyUntrusted(f"the server tells the peer as {quoted(peer)}, which is not an address")
         answer = self._answers.get(peer)
         if answer is None:
             if len(self._answers) >= _MOST_REMEMBERED:
@@ -78,17 +164,17 @@ class TrustedProxies:
             answer = self._answers[peer] = self._admits(peer)
         if not answer:
             raise ProxyUntrusted(
-                f"the peer {'of a unix socket' if peer in _UNIX else quoted(peer)} sent certificate headers "
-                f"and is none of the trusted_proxies ({self._entries}). If it is your proxy, add its address or "
-                "network; if it is a client's address, then either the client came past the proxy, or the server "
-                "rewrites the peer from X-Forwarded-For (uvicorn: --no-proxy-headers)"
+                f"{_described(peer)} sent certificate headers and is not in trusted_proxies ({self._entries}). "
+                f"{_remedy(peer)}"
             )
 
     def _admits(self, peer: str | None) -> bool:
-        if peer in _UNIX:
-            return self._unix
+        if not peer:
+            return _UNADDRESSED in self._words
+        if peer == UNIX:
+            return UNIX in self._words
         try:
-            address = ipaddress.ip_address(peer)  # type: ignore[arg-type]  # None is in _UNIX
+            address = ipaddress.ip_address(peer)
         except ValueError:
             return False
         mapped = getattr(address, "ipv4_mapped", None)
@@ -96,6 +182,36 @@ class TrustedProxies:
 
     def __repr__(self) -> str:
         return f"<TrustedProxies {self._entries}>"
+
+
+def _described(peer: str | None) -> str:
+    if not peer:
+        return "a peer without an address"
+    if peer == UNIX:
+        return "the peer of a unix socket"
+    if peer == _PROXY_FIXED_TWICE:
+        return f"a peer whose address may be {peer}"
+    return f"the peer {quoted(peer)}"
+
+
+def _remedy(peer: str | None) -> str:
+    """Return what the operator can do about an untrusted peer."""
+    if not peer:
+        return (
+            "Either the client has reset its connection: then there is nothing to do. Or the server listens on a unix "
+            'socket and does not show it: then add "unaddressed", if nobody but the proxy can open that socket'
+        )
+    if peer == UNIX:
+        return 'Add "unix" if nobody but the proxy can open that socket'
+    if peer == _PROXY_FIXED_TWICE:
+        return (
+            "Either Werkzeug's ProxyFix is there twice: use it once, with x_for=2. Or client and proxy have the same "
+            "address: put sslclientcert.wsgi.ClientCertMiddleware outside ProxyFix, with the same authenticator"
+        )
+    return (
+        "If it is your proxy, add its address. If it is a client's address, then either the client bypassed the proxy, "
+        "or the server rewrites the peer from X-Forwarded-For (uvicorn: --no-proxy-headers)"
+    )
 
 
 def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:

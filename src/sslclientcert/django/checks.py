@@ -6,7 +6,7 @@
 | sslclientcert.E002 | the CA bundle, or the CRL, cannot be read |
 | sslclientcert.E003 | the middleware is in the wrong order |
 | sslclientcert.E004 | no authentication backend knows client identities |
-| sslclientcert.W001 | any peer may send certificate headers (`--deploy`) |
+| sslclientcert.W001 | every peer may send certificate headers (`--deploy`) |
 """
 
 from __future__ import annotations
@@ -80,18 +80,18 @@ def check_backends(app_configs: object, **_: object) -> list[checks.CheckMessage
 
 
 def check_trusted_proxies(app_configs: object, **_: object) -> list[checks.CheckMessage]:
-    """Warn that any peer may send certificate headers."""
+    """Warn that every peer may send certificate headers."""
     try:
-        anybody = authenticator()._peers.any
+        everybody = authenticator().trusts_every_peer
     except ImproperlyConfigured:
         return []  # check_settings says so
-    if not anybody:
+    if not everybody:
         return []
     return [
         checks.Warning(
-            'TRUSTED_PROXIES is "*": whoever reaches the application can present anybody\'s certificate.',
-            hint="Name the proxy's addresses. If the network, a Unix socket or SHARED_SECRET keeps everybody else out, "
-            "silence this with SILENCED_SYSTEM_CHECKS.",
+            "TRUSTED_PROXIES trusts every peer: a client that reaches the application can act as anybody.",
+            hint="Name the proxy's own addresses. If the network, a Unix socket or SHARED_SECRET keeps everybody else "
+            "out, silence this with SILENCED_SYSTEM_CHECKS.",
             id="sslclientcert.W001",
         )
     ]

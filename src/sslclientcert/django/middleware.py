@@ -16,7 +16,7 @@ from .._gateway import JUDGED, answer_to
 from ..core.errors import ClientCertError, quoted
 from ..core.identity import ClientIdentity
 from .conf import Configuration, configuration
-from .requests import ClientCertDenied, client_identity, require
+from .requests import ClientCertDenied, client_identity, peer_of, require
 
 __all__ = ["ClientCertMiddleware", "ClientCertUserMiddleware"]
 
@@ -174,7 +174,7 @@ def _identity_of(
         # A scope still tells duplicates and other spellings apart, META does not.
         identity = authenticator.authenticate_scope(scope)
     if identity is None and configured.required and not _is_marked(request):
-        authenticator.authenticate((), peer=request.META.get("REMOTE_ADDR"), required=True)  # raises, logs and audits
+        authenticator.authenticate((), peer=peer_of(request), required=True)  # raises, logs and audits
     return identity
 
 

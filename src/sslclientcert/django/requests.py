@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal, overload
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, overload
 
 from asgiref.sync import iscoroutinefunction
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
@@ -11,6 +11,7 @@ from django.http import HttpRequest
 
 from ..core.errors import ClientCertError
 from ..core.identity import ClientIdentity
+from ..core.peers import peer_of_environ, peer_of_scope
 from .conf import configuration
 
 __all__ = ["ClientCertDenied", "client_identity", "require"]
@@ -56,7 +57,7 @@ def client_identity(request: HttpRequest, *, required: bool = False) -> ClientId
         ) from None
     if identity is None and required:
         missing = configuration().authenticator.missing(
-            "the request has no client certificate, and the view requires one", peer=request.META.get("REMOTE_ADDR")
+            "the request has no client certificate, and the view requires one", peer=peer_of(request)
         )
         raise ClientCertDenied(missing)
     return identity
@@ -72,10 +73,16 @@ def require(request: HttpRequest, rule: Callable[[ClientIdentity], object] | Non
     identity = client_identity(request, required=True)
     if rule is not None:
         try:
-            configuration().authenticator.require_rule(identity, rule, peer=request.META.get("REMOTE_ADDR"))
+            configuration().authenticator.require_rule(identity, rule, peer=peer_of(request))
         except ClientCertError as error:
             raise ClientCertDenied(error) from error
     return identity
+
+
+def peer_of(request: HttpRequest) -> str | None:
+    """Return the address of the peer of a request, "unix" for a unix socket, or None if the server does not say."""
+    scope: Mapping[str, Any] | None = getattr(request, "scope", None)
+    return peer_of_environ(request.META) if scope is None else peer_of_scope(scope)
 
 
 def require_function(rule: object) -> None:

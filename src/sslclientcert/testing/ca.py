@@ -300,9 +300,11 @@ class ClientCA:
             options: passed on to `ClientCertAuthenticator`, such as `authorize=...` or `trusted_proxies=...`, and to
                 `TrustStore`, such as `max_depth=...`.
         """
-        options.setdefault("trusted_proxies", "*")
         of_store = {name: options.pop(name) for name in ("max_depth", "profile", "revocation") if name in options}
-        return ClientCertAuthenticator(self.trust_store(revoked=revoked, **of_store), proxy=proxy, **options)
+        made = ClientCertAuthenticator(self.trust_store(revoked=revoked, **of_store), proxy=proxy, **options)
+        if "trusted_proxies" not in options:
+            made._trust_every_peer()
+        return made
 
     def issue(self, name: str = "client", **options: Unpack[CertificateOptions]) -> IssuedCertificate:
         """Issue a client certificate that is good in every respect.

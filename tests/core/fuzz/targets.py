@@ -267,7 +267,9 @@ def signed(data: bytes) -> None:
 
     der = rewritten(ALICE.der, ROOT.key, swap)
     try:
-        identity = authenticator("haproxy").authenticate({"x-ssl-client-cert": base64.b64encode(der).decode()})
+        identity = authenticator("haproxy").authenticate(
+            {"x-ssl-client-cert": base64.b64encode(der).decode()}, peer="127.0.0.1"
+        )
     except ClientCertError:
         return
     assert identity is not None
