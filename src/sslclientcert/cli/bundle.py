@@ -14,10 +14,13 @@ from collections.abc import Iterator, Sequence
 
 from cryptography import x509
 
+from ..core.certificate import ParsedCertificate
 from ..core.crl import RevocationList
 from ..core.errors import ClientCertError
+from ..core.links import Bundle
 from ..core.names import rfc4514
-from ..core.policy import require_ca, require_client_leaf, require_validity
+from ..core.policy import require_ca, require_client_leaf, require_path_length, require_validity
+from ..core.trust import warnings_of
 from .facts import facts, serial_number, validity
 from .terminal import add_json, painted, shown
 from .trusted import Trusted, add_at, add_crl, add_max_depth, add_warn_days, as_of
@@ -51,7 +54,7 @@ def run(
         json: print JSON.
 
     Returns:
-        0: all of it is of use; 1: something needs attention.
+        0: all of it is usable; 1: something needs attention.
 
     Raises:
         Misuse: an option or a file is not what it should be.
@@ -59,12 +62,13 @@ def run(
     """
     trusted = Trusted.read(ca, crl, max_depth)
     now, said = as_of(at)
-    entries = [_entry(trusted, number, now) for number, _ in enumerate(trusted.certificates, 1)]
-    warnings = [*trusted.store._current().warnings(now, warn_days), *_uncovered(trusted, entries, now)]
+    trust = trusted.store.current()
+    entries = list(_entries(trust.bundle, now))
+    warnings = [*warnings_of(trust, now, warn_days), *_uncovered(trusted, entries, now)]
     if json:
         answer = {
             "certificates": [entry.as_dict() for entry in entries],
-            "crls": [_list_as_dict(one, _signers(one, entries)) for one in trusted.lists],
+            "crls": [_crl_as_dict(crl, _signers(crl, entries)) for crl in trusted.crls],
             "warnings": warnings,
         }
         print(json_format.dumps(answer, indent=2))
@@ -72,8 +76,8 @@ def run(
         print(f"found: {_counted(trusted)} in {shown(trusted.source)}, as of {said}\n")
         for entry in entries:
             print("\n".join(entry.lines(now)))
-        for one in trusted.lists:
-            print("\n".join(_list_lines(one, _signers(one, entries))))
+        for crl in trusted.crls:
+            print("\n".join(_crl_lines(crl, _signers(crl, entries))))
         for warning in warnings:
             print("\n".join(["", *_wrapped(warning, f"{painted('WARNING', 'yellow')}  ")]))
     return int(bool(warnings) or any(entry.role is None for entry in entries))
@@ -85,16 +89,20 @@ class _Entry:
 
     Attributes:
         number: its place, from 1.
-        role: `"anchor"`, `"intermediate"`, `"pin"` (a client's own, trusted as itself), or None: of no use.
+        role: `"anchor"`, `"intermediate"`, `"pin"` (a client's own, trusted as itself), or None: unusable.
         through: the place of the certificate through which an intermediate holds.
         why: why it is no anchor.
     """
 
     number: int
-    certificate: x509.Certificate
+    parsed: ParsedCertificate
     role: str | None
     through: int | None = None
     why: str | None = None
+
+    @property
+    def certificate(self) -> x509.Certificate:
+        return self.parsed.certificate
 
     def as_dict(self) -> dict[str, object]:
         said = facts(self.certificate)
@@ -112,84 +120,96 @@ class _Entry:
             f"  {self.number}  {shown(rfc4514(self.certificate.subject)) or '(no subject)'}   "
             f"{painted(said + str(facts(self.certificate)['public_key']), 'dim')}"
         )
-        label = painted("OF NO USE", "red") if self.role is None else painted(self.role, "green")
+        label = painted("UNUSABLE", "red") if self.role is None else painted(self.role, "green")
         yield from _wrapped(self.why or "", f"     {label}{': ' if self.why else ''}")
 
 
-def _entry(trusted: Trusted, number: int, now: dt.datetime) -> _Entry:
-    trust = trusted.store._current()
-    certificate = trusted.certificates[number - 1]
-    role, through, why = None, None, None
-    try:
-        require_validity(certificate, now)
-        role, why = _pin(certificate) if certificate in trust.anchors else (None, None)
-        if role is None:
-            require_ca(certificate)
-            path = trust.path_above(certificate, now)
-            role = "anchor"
-            if len(path) > 1:
-                through = trusted.certificates.index(path[1]) + 1
-                role, why = "intermediate", f"its issuer is in the bundle too, so it holds only through {through}"
-    except ClientCertError as error:
-        why = error.detail
-    return _Entry(number=number, certificate=certificate, role=role, through=through, why=why)
-
-
-def _pin(certificate: x509.Certificate) -> tuple[str | None, str | None]:
-    """Return the role of a certificate that is no CA, though nothing in the bundle issued it, and why it is none."""
-    try:
-        require_ca(certificate)
-    except ClientCertError as no_ca:
+def _entries(bundle: Bundle, now: dt.datetime) -> Iterator[_Entry]:
+    numbers = {one: number for number, one in enumerate(bundle.certificates, 1)}
+    for one, number in numbers.items():
+        role, through, why = None, None, bundle.unusable.get(one)
         try:
-            require_client_leaf(certificate)
-        except ClientCertError:
-            return None, None
-        return "pin", f"it is trusted as a client's own and for nobody else, for {no_ca.detail}"
-    return None, None
+            require_validity(one, now, dt.timedelta(), is_ca=True)
+            if why is None:
+                role, why = ("anchor", None) if one in bundle.anchors else ("intermediate", None)
+                require_ca(one)
+                issuers = [issuer for issuer in bundle.links.issuers_of(one) if _is_usable(bundle, issuer, now, [one])]
+                if role == "intermediate" and issuers:
+                    through = numbers[issuers[0]]
+                    why = f"its issuer is in the bundle too, so it holds only through {through}"
+                elif role == "intermediate":
+                    role, why = None, "no CA above it in the bundle can be used"
+        except ClientCertError as error:
+            role, why = _pin(one) if role == "anchor" else None, error.detail
+        yield _Entry(number=number, parsed=one, role=role, through=through, why=why)
+
+
+def _is_usable(bundle: Bundle, ca: ParsedCertificate, now: dt.datetime, below: Sequence[ParsedCertificate]) -> bool:
+    """Say whether a CA of the bundle can stand above others: by its rules, its path length, and what is above it."""
+    try:
+        require_validity(ca, now, dt.timedelta(), is_ca=True)
+        require_ca(ca)
+        require_path_length(ca, sum(not one.is_self_issued for one in below))
+    except ClientCertError:
+        return False
+    return ca in bundle.anchors or any(
+        issuer not in below and _is_usable(bundle, issuer, now, [*below, ca]) for issuer in bundle.links.issuers_of(ca)
+    )
+
+
+def _pin(anchor: ParsedCertificate) -> str | None:
+    """Return the role of an anchor that is not a CA."""
+    try:
+        require_client_leaf(anchor)
+    except ClientCertError:
+        return None
+    return "pin"
 
 
 def _uncovered(trusted: Trusted, entries: Sequence[_Entry], now: dt.datetime) -> Iterator[str]:
     """Yield a sentence for each CA without a current list of its own, where there are lists at all."""
     for entry in entries:
-        if trusted.lists and entry.role in ("anchor", "intermediate"):
-            own = [one for one in trusted.lists if entry.number in _signers(one, [entry])]
-            if not any(one.this_update <= now <= one.next_update for one in own):
+        if trusted.crls and entry.role in ("anchor", "intermediate"):
+            own = [crl for crl in trusted.crls if crl.fault is None and crl.is_by(entry.parsed)]
+            if not any(crl.this_update <= now <= crl.next_update and not crl.scope.is_delta for crl in own):
                 yield (
                     f"there is no current CRL of {entry.number}, {shown(rfc4514(entry.certificate.subject))}: what it "
                     "issued is refused (revocation_unknown)"
                 )
 
 
-def _signers(one: RevocationList, entries: Sequence[_Entry]) -> list[int]:
-    return [
-        entry.number for entry in entries if entry.certificate.subject == one.issuer and one.is_by(entry.certificate)
-    ]
+def _signers(crl: RevocationList, entries: Sequence[_Entry]) -> list[int]:
+    return [entry.number for entry in entries if crl.is_by(entry.parsed)]
 
 
-def _list_as_dict(one: RevocationList, signers: list[int]) -> dict[str, object]:
+def _crl_as_dict(crl: RevocationList, signers: list[int]) -> dict[str, object]:
     return {
-        "issuer": rfc4514(one.issuer),
-        "number": None if one.number is None else str(one.number),
-        "this_update": one.this_update.isoformat(),
-        "next_update": one.next_update.isoformat(),
-        "revoked": len(one.serial_numbers),
+        "issuer": crl.issuer_text,
+        "number": None if crl.number is None else str(crl.number),
+        "this_update": crl.this_update.isoformat(),
+        "next_update": crl.next_update.isoformat(),
+        "revoked": len(crl.serial_numbers),
+        "scope": crl.scope.description,
+        "fault": crl.fault,
         "signed_by": signers,
     }
 
 
-def _list_lines(one: RevocationList, signers: list[int]) -> Iterator[str]:
-    number = "" if one.number is None else f"number {one.number}, "
-    period = f"{one.this_update:%Y-%m-%d %H:%M} to {one.next_update:%Y-%m-%d %H:%M}"
-    said = f"{number}{len(one.serial_numbers)} revoked, {period}"
-    yield f"  CRL of {shown(rfc4514(one.issuer))}   {painted(said, 'dim')}"
-    if signers:
-        yield f"     {painted('signed', 'green')} by {' and '.join(map(str, signers))}"
+def _crl_lines(crl: RevocationList, signers: list[int]) -> Iterator[str]:
+    number = "" if crl.number is None else f"number {crl.number}, "
+    period = f"{crl.this_update:%Y-%m-%d %H:%M} to {crl.next_update:%Y-%m-%d %H:%M}"
+    said = f"{number}{len(crl.serial_numbers)} revoked, {period}"
+    yield f"  CRL of {shown(crl.issuer_text)}   {painted(said, 'dim')}"
+    if crl.fault is not None:
+        yield f"     {painted('UNUSABLE', 'red')}: {crl.fault}"
+    elif signers:
+        yield f"     {painted('signed', 'green')} by {' and '.join(map(str, signers))}, about {crl.scope.description}"
     else:
-        yield f"     {painted('OF NO USE', 'red')}: no CA of the bundle signed it, with cRLSign and more than SHA-1"
+        yield f"     {painted('UNUSABLE', 'red')}: no CA of the bundle signed it, with cRLSign and more than SHA-1"
 
 
 def _counted(trusted: Trusted) -> str:
-    counts = [(len(trusted.certificates), "certificate"), (len(trusted.lists), "CRL")]
+    counts = [(len(trusted.store.current().bundle.certificates), "certificate"), (len(trusted.crls), "CRL")]
     return " and ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counts if count)
 
 

@@ -241,10 +241,10 @@ def forwarded(row: Proxy, headers: Sequence[tuple[str, str]]) -> tuple[bytes, ..
     places = ((row.certificate_header, row.certificate_encoding), (row.chain_header, row.chain_encoding))
     for header, encoding in places:
         if header is not None and encoding is not None:
-            decode_value, absent = ENCODINGS[encoding]
+            found = ENCODINGS[encoding]
             for name, value in headers:
-                if folded(name) == folded(header) and value not in absent:
-                    certificates += decode_value(value)
+                if folded(name) == folded(header) and value not in found.absent:
+                    certificates += found.decode(value)
     return tuple(certificates)
 
 

@@ -12,10 +12,11 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from ..core.certificate import ParsedCertificate
 from ..core.der import element
 from ..core.errors import ClientCertError
 from ..core.names import rfc4514
-from ..core.policy import require_ca, require_client_leaf, require_room, require_strong_signature, require_validity
+from ..core.policy import require_ca, require_client_leaf, require_path_length, require_validity, weak_signature
 
 __all__ = ["facts", "hints", "serial_number", "validity"]
 
@@ -96,29 +97,26 @@ def hints(certificate: x509.Certificate, position: int, at: dt.datetime) -> Iter
         position: 0 for the client's own, then the CAs above it.
         at: the present, aware.
     """
+    parsed = ParsedCertificate(certificate)
     # Each by itself, so that dates do not hide what else is wrong.
-    rules: list[Callable[[], None]] = (
-        [
-            lambda: require_room(certificate, at, position - 1),
-            lambda: require_ca(certificate),
-            lambda: require_strong_signature(certificate),
-        ]
-        if position
-        else [lambda: require_validity(certificate, at), lambda: require_client_leaf(certificate)]
-    )
+    rules: list[Callable[[], None]] = [lambda: require_validity(parsed, at, dt.timedelta(), is_ca=position > 0)]
+    if position:
+        rules += [lambda: require_path_length(parsed, position - 1), lambda: require_ca(parsed)]
+    else:
+        rules += [lambda: require_client_leaf(parsed)]
     for rule in rules:
         try:
             rule()
         except ClientCertError as error:
             yield error.detail
+    if parsed.scheme is None:
+        yield weak_signature(parsed).detail
     if position == 0:
         basic = [one.value for one in certificate.extensions if isinstance(one.value, x509.BasicConstraints)]
         if basic and basic[0].ca:
             yield "it is the certificate of a CA; was the client's meant?"
         if certificate.subject == certificate.issuer:
             yield "it names itself as its issuer, so only a bundle that holds this very certificate accepts it"
-        if certificate.version is x509.Version.v1:
-            yield "it is X.509 v1, so only a bundle that holds its issuer as an anchor accepts it"
 
 
 def _named(oid: x509.ObjectIdentifier) -> str:

@@ -7,9 +7,6 @@ import dataclasses
 import datetime as dt
 from collections.abc import Sequence
 
-from cryptography import x509
-
-from ..core.bundle import parse_certificates, parse_crls
 from ..core.crl import RevocationList
 from ..core.status import DEFAULT_WITHIN
 from ..core.trust import DEFAULT_MAX_DEPTH, TrustStore
@@ -25,14 +22,12 @@ class Trusted:
 
     Attributes:
         source: how messages name it.
-        certificates: the bundle, each once.
-        lists: the CRLs.
+        crls: the CRLs.
         store: a trust store of both.
     """
 
     source: str
-    certificates: Sequence[x509.Certificate]
-    lists: Sequence[RevocationList]
+    crls: Sequence[RevocationList]
     store: TrustStore
 
     @classmethod
@@ -43,17 +38,12 @@ class Trusted:
             Misuse: the content is not what it should be.
             OSError: a file cannot be read.
         """
-        source = ca if crl is None else f"{ca} and {crl}"
-        bundle, lists = read_bytes(ca), None if crl is None else read_bytes(crl)
+        bundle, crls = read_bytes(ca), None if crl is None else read_bytes(crl)
         try:
-            certificates = parse_certificates(bundle, ca)
-            crls = () if crl is None or lists is None else parse_crls(lists, crl)
+            store = TrustStore.from_pem(bundle, crls, max_depth=max_depth, source=ca, crl_source=crl or ca)
         except ValueError as error:
             raise Misuse(str(error)) from error
-        try:
-            return cls(source, certificates, crls, TrustStore(certificates, crls=crls, max_depth=max_depth))
-        except ValueError as error:
-            raise Misuse(f"{source}: {error}") from error
+        return cls(ca if crl is None else f"{ca} and {crl}", store.current().revocation.crls, store)
 
 
 def add_crl(parser: argparse.ArgumentParser) -> None:

@@ -15,13 +15,14 @@ from collections.abc import Iterator, Sequence
 from cryptography import x509
 
 from ..core.authenticator import ClientCertAuthenticator
+from ..core.certificate import ParsedCertificate
 from ..core.errors import CertificateMissing, ClientCertError
 from ..core.headers import folded
 from ..core.identity import ClientIdentity
 from ..core.names import rfc4514
 from ..core.presented import PresentedChain
 from ..core.proxies import Proxy
-from ..core.status import endings, ends_soon, strange_lists
+from ..core.status import ends_soon, expiries, odd_certificates, odd_crls
 from ..core.trust import TrustStore
 from .evidence import Evidence, forwarded, hint_of_proxy, read, row_of
 from .facts import serial_number, validity
@@ -106,7 +107,7 @@ def run(
         if identity is not None:
             lines += [*_verified_path(identity, ca, now), "", *_acceptance(identity)]
         elif refusal is not None:
-            names = {certificate.subject for certificate in trusted.certificates}
+            names = {one.certificate.subject for one in trusted.store.current().bundle.certificates}
             lines += [*_presented(evidence, row, names, ca, now), *_refusal(refusal, evidence, row)]
         lines += (
             ["", *(f"{painted('WARNING', 'yellow')}   {shown(warning)}" for warning in warnings)] if warnings else []
@@ -139,8 +140,10 @@ def _warnings(
     chain: Sequence[x509.Certificate], trusted: Trusted, now: dt.datetime, within: dt.timedelta
 ) -> Iterator[str]:
     """Yield what of a verified path, and of the lists, ends soon or has ended, and lists that cover nothing."""
-    yield from ends_soon(endings(chain, trusted.lists), now, within)
-    yield from strange_lists(trusted.certificates, trusted.lists)
+    bundle = trusted.store.current().bundle
+    yield from ends_soon(expiries(map(ParsedCertificate, chain), trusted.crls), now, within)
+    yield from odd_certificates(bundle, has_crls=bool(trusted.crls))
+    yield from odd_crls(bundle, trusted.crls)
 
 
 def _found(evidence: Evidence, row: Proxy) -> Iterator[str]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime as dt
-import functools
 import hmac
 import logging
 import os
@@ -31,11 +30,13 @@ from .errors import (
 )
 from .headers import HeaderReader, HeaderValues, RequestHeaders
 from .identity import ClientIdentity
-from .names import is_openssl_text_of, plain_text, rfc4514
+from .names import is_openssl_text_of, rfc4514
 from .peers import DEFAULT_TRUSTED_PROXIES, TrustedProxies, peer_of_environ, peer_of_scope
 from .presented import PresentedChain, presented_by
 from .proxies import TOKEN, Proxy, proxy_named
-from .trust import DEFAULT_MAX_DEPTH, DEFAULT_RELOAD_INTERVAL, StrPath, TrustStore
+from .reload import StrPath
+from .trust import DEFAULT_MAX_DEPTH, DEFAULT_RELOAD_INTERVAL, TrustStore
+from .validation import validate
 
 __all__ = ["DEFAULT_MAX_HEADER_BYTES", "OPTIONS_FROM_TEXT", "ClientCertAuthenticator", "Decision", "flag"]
 
@@ -50,8 +51,6 @@ _CACHE_BYTES = 16 * 1024 * 1024
 _ENTRY_OVERHEAD = 3072  # the identity, its certificates and their place in the dictionaries
 
 _UNSAID: Any = ...
-
-_issuer_text = functools.lru_cache(256)(plain_text)  # clients are many, their issuers few
 
 Rule: TypeAlias = "Callable[[ClientIdentity], object]"
 
@@ -70,8 +69,8 @@ class Decision(NamedTuple):
     peer: str | None
 
 
-# Who it is, until when, and the snapshot of the trust store that said so; a reload makes another.
-_Remembered: TypeAlias = "tuple[ClientIdentity, float, object]"
+# Who it is, from when until when, and the snapshot of the trust store that said so; a reload makes another.
+_Remembered: TypeAlias = "tuple[ClientIdentity, float, float, object]"
 
 
 class ClientCertAuthenticator:
@@ -340,21 +339,20 @@ class ClientCertAuthenticator:
                 f"{self._max_header_bytes}"
             )
 
-        trust = self._store._current()
+        trust = self._store.current()
         now = time.time()
         remembered = self._cache.get(values) if at is None else None
         if remembered is not None:
-            identity, until, said_by = remembered
-            if said_by is trust and now < until:
+            identity, since, until, said_by = remembered
+            if said_by is trust and since <= now < until:
                 return identity
         presented = self._present(values)
         if presented is None:
             return None
-        if at is not None:
-            identity, _ = trust.verify(presented, at.astimezone(dt.UTC))
-        else:
-            identity, ends = trust.verify(presented, dt.datetime.fromtimestamp(now, dt.UTC))
-            self._cache.put(_key(values), (identity, ends.timestamp(), trust))
+        moment = dt.datetime.fromtimestamp(now, dt.UTC) if at is None else at.astimezone(dt.UTC)
+        identity, since, until = validate(trust, presented, moment)
+        if at is None:
+            self._cache.put(_key(values), (identity, since.timestamp(), until.timestamp(), trust))
         return identity
 
     def require_rule(self, identity: ClientIdentity, rule: Rule, *, peer: str | None = None) -> None:
@@ -457,14 +455,7 @@ class ClientCertAuthenticator:
 
     def _require_same_names(self, presented: PresentedChain, subject: str | None, issuer: str | None) -> None:
         """Refuse names that are another certificate's than the one presented."""
-        row, plain = self.proxy, presented.plain
-        if (
-            plain is not None
-            and subject
-            and subject == plain_text(plain.subject)
-            and (not issuer or issuer == _issuer_text(plain.issuer))
-        ):
-            return
+        row = self.proxy
         # nginx sends the names of a certificate together, and of an empty one no header.
         if issuer and not subject and row.subject_header is not None and list(presented.leaf.subject):
             raise ForwardingInconsistent(

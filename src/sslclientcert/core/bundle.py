@@ -6,32 +6,23 @@ What is wrong with one is a configuration fault: a ValueError that names the fil
 from __future__ import annotations
 
 import binascii
-import enum
 import io
 import re
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 
+from .certificate import DOES_NOT_PARSE, ParsedCertificate, names_and_serial
 from .crl import RevocationList
 from .der import element
-from .names import comparable
+from .links import LeftOut
 
-__all__ = ["Signed", "anchors_of", "by_comparable_name", "parse_certificates", "parse_crls", "require_parsed", "signed"]
+__all__ = ["ParsedBundle", "parse_certificates", "parse_crls", "parsed_certificates"]
 
 _BEGIN = b"-----BEGIN "
 _LABEL = re.compile(rb"([A-Z0-9 ]+)-----")
-# The kinds of keys that make signatures of an algorithm, by the start of its OID.
-_KINDS: dict[str, type] = {
-    "1.2.840.113549.1.1.": rsa.RSAPublicKey,
-    "1.2.840.10045.4.": ec.EllipticCurvePublicKey,
-    "1.2.840.10040.4.": dsa.DSAPublicKey,
-    "1.3.101.112": ed25519.Ed25519PublicKey,
-    "1.3.101.113": ed448.Ed448PublicKey,
-}
-_RSASSA_PSS = "1.2.840.113549.1.1.10"
 _PIECE = 1 << 20  # characters of base64 that are decoded at a time
 _CERTIFICATE_LABELS = frozenset({b"CERTIFICATE", b"X509 CERTIFICATE"})
 
@@ -68,49 +59,62 @@ def _found(data: bytes) -> str:
     return f"it starts with {data[:12].decode()!r}"
 
 
-def require_parsed(certificate: x509.Certificate, source: str) -> None:
-    """cryptography parses lazily; parse all of a CA's certificate when the store is made.
+class ParsedBundle(NamedTuple):
+    """What a file of certificates holds, nothing of it verified: those that parse, and those that are left out."""
 
-    Raises:
-        ValueError: a part of it does not parse.
-    """
-    try:
-        _ = certificate.subject, certificate.issuer, certificate.extensions
-    except Exception as error:
-        raise ValueError(
-            f"{source}: the certificate with serial number {certificate.serial_number:02X} cannot be parsed: {error}"
-        ) from error
+    certificates: tuple[ParsedCertificate, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+
+    def __add__(self, other: object) -> ParsedBundle:
+        if not isinstance(other, ParsedBundle):
+            return NotImplemented
+        return ParsedBundle(self.certificates + other.certificates, self.left_out + other.left_out)
 
 
-def parse_certificates(data: bytes, source: str) -> tuple[x509.Certificate, ...]:
+def parse_certificates(data: bytes, source: str) -> ParsedBundle:
     """Parse a CA bundle. Nothing about the certificates is verified.
+
+    What cryptography cannot parse is left out, since one odd certificate must not stop an application. Broken PEM,
+    base64 or a broken outer length refuse the whole: the file may be half written.
 
     Parameters:
         data: the content, PEM or DER.
         source: how messages name it, such as the file's path.
 
     Raises:
-        ValueError: it holds no certificate, something that is none, or one that does not parse.
+        ValueError: it holds no certificate, or something that is none.
     """
-    certificates: dict[x509.Certificate, None] = {}  # in order, each once
     remedy = "give the CA certificates alone (CRLs go into the crl option)"
-    for number, body in _blocks(data, source, _CERTIFICATE_LABELS, "CA certificates", remedy):
-        pem = b"-----BEGIN CERTIFICATE-----" + body + b"-----END CERTIFICATE-----\n"
-        try:
-            certificate = x509.load_pem_x509_certificate(pem)
-            _ = certificate.subject, certificate.issuer, certificate.extensions
-        except Exception as error:
-            raise ValueError(f"{source}: certificate {number} cannot be parsed: {error}") from error
-        certificates[certificate] = None
-    if not certificates:
-        try:
-            certificates[x509.load_der_x509_certificate(data)] = None
-        except Exception as error:
-            raise ValueError(
-                f"{source} holds no certificate: {_found(data)}. A CA bundle is PEM ('-----BEGIN CERTIFICATE-----', "
-                "one or several) or one certificate in DER"
-            ) from error
-    return tuple(certificates)
+    blocks = [
+        (number, b"".join(_decoded(body, f"{source}: certificate {number}")))
+        for number, body in _blocks(data, source, _CERTIFICATE_LABELS, "CA certificates", remedy)
+    ]
+    if not blocks and _is_one_sequence(data):
+        blocks = [(1, data)]
+    if not blocks:
+        raise ValueError(
+            f"{source} holds no certificate: {_found(data)}. A CA bundle is PEM ('-----BEGIN CERTIFICATE-----', one or "
+            "several) or one certificate in DER"
+        )
+    return sum((_parsed(der, number, source) for number, der in blocks), ParsedBundle())
+
+
+def _parsed(der: bytes, number: int, source: str) -> ParsedBundle:
+    if not _is_one_sequence(der):
+        raise ValueError(f"{source}: certificate {number} is not one DER element; the file may be cut short")
+    try:
+        return ParsedBundle((ParsedCertificate(x509.load_der_x509_certificate(der)),))
+    except Exception:  # noqa: BLE001  # cryptography has several for what it cannot read
+        outline = names_and_serial(der)
+        serial = "" if outline.serial is None else f" (serial {outline.serial:X})"
+        why = DOES_NOT_PARSE
+        return ParsedBundle((), (LeftOut(f"certificate {number}{serial}", why, outline.subject, outline.spki),))
+
+
+def parsed_certificates(certificates: Iterable[x509.Certificate]) -> ParsedBundle:
+    """Return certificates that are objects already, as `parse_certificates` does those of a file."""
+    ders = (certificate.public_bytes(Encoding.DER) for certificate in certificates)
+    return sum((_parsed(der, number, "the trust store") for number, der in enumerate(ders, 1)), ParsedBundle())
 
 
 def parse_crls(data: bytes, source: str) -> tuple[RevocationList, ...]:
@@ -173,74 +177,3 @@ def _decoded(body: memoryview, name: str) -> list[bytes]:
     except ValueError as error:
         raise ValueError(f"{name}: it cannot be parsed, as it is not base64: {error}") from error
     return [decoded.getvalue()]
-
-
-class Signed(enum.Enum):
-    """Whether one certificate is issued by another: name and signature."""
-
-    YES = enum.auto()
-    NO = enum.auto()  # the signature is of another key
-    UNKNOWN = enum.auto()  # the names differ, or the signature is of a kind that cannot be checked
-
-
-def signed(child: x509.Certificate, issuer: x509.Certificate) -> Signed:
-    """Say whether `issuer` has the name and the key that signed `child`."""
-    try:
-        child.verify_directly_issued_by(issuer)
-    except InvalidSignature:
-        return Signed.NO
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        return _signed_otherwise(child, issuer)
-    return Signed.YES
-
-
-def _signed_otherwise(child: x509.Certificate, issuer: x509.Certificate) -> Signed:
-    """The same where cryptography declines to say: another kind of key, a weak hash, a name spelled another way.
-
-    It makes nothing trusted: it tells which of a bundle's own certificates stand below which others.
-    """
-    algorithm = child.signature_algorithm_oid.dotted_string
-    try:
-        key = issuer.public_key()
-        kinds = {prefix: kind for prefix, kind in _KINDS.items() if algorithm.startswith(prefix)}
-        if kinds and not isinstance(key, tuple(kinds.values())):
-            return Signed.NO
-        digest = child.signature_hash_algorithm
-        if isinstance(key, rsa.RSAPublicKey) and digest is not None:
-            key.verify(child.signature, child.tbs_certificate_bytes, padding.PKCS1v15(), digest)
-        elif isinstance(key, ec.EllipticCurvePublicKey) and digest is not None:
-            key.verify(child.signature, child.tbs_certificate_bytes, ec.ECDSA(digest))
-        else:
-            return Signed.UNKNOWN
-    except InvalidSignature:
-        return Signed.NO if algorithm != _RSASSA_PSS else Signed.UNKNOWN
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        return Signed.UNKNOWN
-    return Signed.YES if child.issuer.public_bytes() == issuer.subject.public_bytes() else Signed.UNKNOWN
-
-
-def anchors_of(certificates: Iterable[x509.Certificate]) -> frozenset[x509.Certificate]:
-    """Pick the trust anchors of a bundle: what is self-signed, and what has no issuer in the bundle.
-
-    The others are intermediates and hold only through their issuers: were they anchors too, a root that has expired,
-    constrains, or revokes would have no say over them. So where a certificate of the issuer's name is there, spelled as
-    it may be, and the signature cannot be checked, the certificate is no anchor.
-    """
-    pool = tuple(certificates)
-    by_name = by_comparable_name(pool)
-
-    def stands_alone(certificate: x509.Certificate) -> bool:
-        if certificate.subject == certificate.issuer and signed(certificate, certificate) is Signed.YES:
-            return True
-        issuers = by_name.get(comparable(certificate.issuer), ())
-        return all(signed(certificate, issuer) is Signed.NO for issuer in issuers if issuer != certificate)
-
-    return frozenset(filter(stands_alone, pool))
-
-
-def by_comparable_name(certificates: Iterable[x509.Certificate]) -> dict[Hashable, list[x509.Certificate]]:
-    """Return certificates by their subject's comparable form."""
-    found: dict[Hashable, list[x509.Certificate]] = {}
-    for certificate in certificates:
-        found.setdefault(comparable(certificate.subject), []).append(certificate)
-    return found

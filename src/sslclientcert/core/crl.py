@@ -13,30 +13,26 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
+from typing import NamedTuple
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
-from cryptography.x509.oid import CRLEntryExtensionOID, ExtensionOID, SignatureAlgorithmOID
+from cryptography.x509.oid import CRLEntryExtensionOID
 
+from .certificate import DOES_NOT_PARSE, ParsedCertificate, matches_authority_key_identifier
 from .der import Element, element
 from .errors import quoted
-from .names import rfc4514
-from .policy import names_another
+from .names import CanonicalName, canonical, rfc4514
+from .signatures import made_signature, scheme_of
 
-__all__ = ["RevocationList", "SerialNumbers"]
+__all__ = ["RevocationList", "Scope", "SerialNumbers"]
 
 _PIECE = 1 << 18  # octets that are parsed or hashed at a time: a millisecond, in which no other thread runs
 _SHARDS = 64  # of a million numbers 16,000 each, so that no set's table takes long to grow
-_MOST_HARMLESS = 1024  # forms of an entry's extensions to remember; a CA uses a dozen
+_MOST_FORMS = 1024  # forms of an entry's extensions to remember; a CA uses a dozen
+_MOST_SIGNERS = 64
 _SEQUENCE, _INTEGER, _TIMES = b"\x30", b"\x02", (b"\x17", b"\x18")
-_EDWARDS: dict[x509.ObjectIdentifier, type[ed25519.Ed25519PublicKey | ed448.Ed448PublicKey]] = {
-    SignatureAlgorithmOID.ED25519: ed25519.Ed25519PublicKey,
-    SignatureAlgorithmOID.ED448: ed448.Ed448PublicKey,
-}
 _UNDERSTOOD_ENTRY_CRITICAL = frozenset({CRLEntryExtensionOID.CRL_REASON, CRLEntryExtensionOID.INVALIDITY_DATE})
 
 
@@ -53,89 +49,156 @@ class SerialNumbers:
         return sum(map(len, self.shards))
 
 
-class RevocationList:
-    """One list: who issued it, when it holds, and what it revokes. Its signature is checked by `is_by` only.
+class Scope(NamedTuple):
+    """Which certificates of its issuer a CRL is about (RFC 5280 sections 5.2.4 and 5.2.5).
 
     Attributes:
-        issuer: the name of the CA.
+        only_users, only_cas: whether it is about end-entity certificates alone, or about CA certificates alone.
+        points: the names of its distribution point, one of which a certificate must have; None if it has no such name.
+        is_delta: whether it says only what changed since a complete CRL.
+    """
+
+    only_users: bool = False
+    only_cas: bool = False
+    points: frozenset[Hashable] | None = None
+    is_delta: bool = False
+
+    @property
+    def description(self) -> str:
+        """Which certificates these are, in words."""
+        kind = "end-entity certificates" if self.only_users else "CA certificates" if self.only_cas else "certificates"
+        named = "" if self.points is None else " of one distribution point"
+        return f"all {kind}{named}" + (", as a delta" if self.is_delta else "")
+
+    def covers(self, certificate: ParsedCertificate) -> bool:
+        """Say whether a certificate of the CRL's issuer is one that it is about."""
+        basic = certificate.get(x509.BasicConstraints)
+        is_ca = basic is not None and basic.ca
+        if (self.only_users and is_ca) or (self.only_cas and not is_ca):
+            return False
+        return self.points is None or not self.points.isdisjoint(_distribution_points(certificate))
+
+
+def _distribution_points(certificate: ParsedCertificate) -> Iterator[Hashable]:
+    """Yield the names of the distribution points that hold CRLs of the certificate's issuer for all reasons."""
+    for point in certificate.get(x509.CRLDistributionPoints) or ():
+        issuers = [_comparable(name) for name in point.crl_issuer or ()]
+        if point.reasons is None and (not issuers or certificate.issuer in issuers):
+            yield from map(_comparable, point.full_name or ())
+
+
+def _comparable(name: x509.GeneralName) -> Hashable:
+    return canonical(name.value.public_bytes()) if isinstance(name, x509.DirectoryName) else name
+
+
+class RevocationList:
+    """One CRL: who issued it, when it holds, and what it revokes. Its signature is checked by `is_by` only.
+
+    Attributes:
+        issuer: the canonical name of the CA.
+        issuer_text: the same as text.
         name: how messages call it.
-        this_update, next_update: from when to when it holds, both included.
+        this_update, next_update: from when to when it holds, both included. Without a nextUpdate both are the same.
+        number: the CRL number (RFC 5280 section 5.2.3); None if there is none.
+        scope: which certificates it is about.
         serial_numbers: what it revokes.
-        outline: cryptography's object of the list without its entries.
+        fault: why it cannot be used, to follow a colon; None if it can.
 
     Parameters:
-        der: the list, in a list of one, from which it is taken: so its memory is free again before that of the serial
+        der: the CRL, in a list of one, from which it is taken: so its memory is free again before that of the serial
             numbers is needed.
 
     Raises:
-        ValueError: it cannot be parsed, or is of a kind that is not processed.
+        ValueError: it does not parse.
     """
 
     def __init__(self, der: list[bytes]) -> None:
         try:
             parts = _Parts(der.pop())
-            self.outline: x509.CertificateRevocationList = parts.as_list()
-            self.issuer: x509.Name = self.outline.issuer
-            self.name: str = f"the CRL of {quoted(rfc4514(self.issuer))}"
+            crl = parts.as_list()
+            self.issuer: CanonicalName = canonical(crl.issuer.public_bytes())
+            self.issuer_text: str = rfc4514(crl.issuer)
+            self.this_update: dt.datetime = crl.last_update_utc
+            self.next_update: dt.datetime = crl.next_update_utc or self.this_update
         except Exception as error:  # cryptography has several for what it cannot read
-            raise ValueError(f"it cannot be parsed: {error}") from error
+            raise ValueError(f"it {DOES_NOT_PARSE}") from error
+        self.name: str = f"the CRL of {quoted(self.issuer_text)} of {self.this_update.isoformat()}"
+        self.number: int | None = None
+        self.scope = Scope()
+        self.serial_numbers = SerialNumbers()
+        self.fault: str | None = None
+        self._key_identifier: x509.AuthorityKeyIdentifier | None = None
+        self._signature = _Signature(crl, parts)
         try:
-            self.this_update: dt.datetime = self.outline.last_update_utc
-            self.next_update: dt.datetime = _require_complete_and_direct(self.outline)
-            self._signature = _Signature(self.outline, parts)
-            self.serial_numbers: SerialNumbers = _serial_numbers(parts)
-        except Exception as error:
-            raise ValueError(f"{self.name} cannot be used: {error}") from error
-        self._signers: dict[x509.Certificate, bool] = {}
+            self._read_extensions(crl)
+            self.serial_numbers = _serial_numbers(parts, is_delta=self.scope.is_delta)
+        except _UnusableError as error:
+            self.fault = str(error)
+        except Exception:  # noqa: BLE001  # cryptography has several for what it cannot read
+            self.fault = "it has an extension or an entry that does not parse"
+        if self.fault is None and not self._signature.is_supported:
+            self.fault = "it is signed with an algorithm that is too weak or not supported"
+        self._signers: dict[bytes, bool] = {}
 
-    @property
-    def number(self) -> int | None:
-        """The CRL number (RFC 5280 section 5.2.3), if there is one."""
-        return next((one.value.crl_number for one in self._extensions if isinstance(one.value, x509.CRLNumber)), None)
+    def _read_extensions(self, crl: x509.CertificateRevocationList) -> None:
+        if crl.next_update_utc is None:
+            raise _UnusableError("it has no nextUpdate, which RFC 5280 section 5.1.2.5 demands")
+        for extension in crl.extensions:
+            value = extension.value
+            if isinstance(value, x509.IssuingDistributionPoint):
+                self.scope = _scope(value)._replace(is_delta=self.scope.is_delta)
+            elif isinstance(value, x509.DeltaCRLIndicator):
+                self.scope = self.scope._replace(is_delta=True)
+            elif isinstance(value, x509.AuthorityKeyIdentifier):
+                self._key_identifier = value
+            elif isinstance(value, x509.CRLNumber) and not extension.critical:
+                self.number = value.crl_number
+            elif extension.critical:
+                raise _UnusableError(
+                    f"it has the critical extension {extension.oid.dotted_string}, which this library does not process"
+                )
 
     @property
     def key_identifier(self) -> bytes | None:
-        """The identifier of the key that signed it, if the list has one."""
-        for one in self._extensions:
-            if isinstance(one.value, x509.AuthorityKeyIdentifier):
-                return one.value.key_identifier
-        return None
+        """The identifier of the key that signed it, if the CRL has one."""
+        return None if self._key_identifier is None else self._key_identifier.key_identifier
 
-    @property
-    def _extensions(self) -> x509.Extensions:
-        return self.outline.extensions
+    def means(self, issuer: ParsedCertificate) -> bool:
+        """Say whether name and authority key identifier are those of a CA."""
+        return self.issuer == issuer.subject and matches_authority_key_identifier(self._key_identifier, issuer)
 
-    def is_by(self, issuer: x509.Certificate) -> bool:
-        """Say whether the issuer signed this list and may (RFC 5280 section 6.3.3 (f) and (g))."""
-        answer = self._signers.get(issuer)
+    def may_be_by(self, issuer: ParsedCertificate) -> bool:
+        """Say whether nothing shows that another key signed this CRL; of an unsupported signature nothing does."""
+        return self.is_by(issuer) or (self.means(issuer) and not self._signature.is_supported)
+
+    def is_by(self, issuer: ParsedCertificate) -> bool:
+        """Say whether the issuer signed this CRL and may (RFC 5280 section 6.3.3 (f) and (g))."""
+        usage = issuer.get(x509.KeyUsage)
+        if not self.means(issuer) or (usage is not None and not usage.crl_sign):
+            return False
+        answer = self._signers.get(issuer.spki)
         if answer is None:
-            answer = self._signers[issuer] = self._is_by(issuer)
+            if len(self._signers) >= _MOST_SIGNERS:
+                self._signers.clear()
+            answer = self._signers[issuer.spki] = self._signature.is_of(issuer)
         return answer
 
-    def _is_by(self, issuer: x509.Certificate) -> bool:
-        for extension in issuer.extensions:
-            if isinstance(extension.value, x509.KeyUsage) and not extension.value.crl_sign:
-                return False
-        return not names_another(self.outline, issuer) and self._signature.is_of(issuer)
+
+class _UnusableError(Exception):
+    """A CRL is of a kind that is not processed."""
 
 
-def _require_complete_and_direct(crl: x509.CertificateRevocationList) -> dt.datetime:
-    """Refuse kinds of lists that are not processed, and return nextUpdate."""
-    for extension in crl.extensions:
-        if extension.oid == ExtensionOID.DELTA_CRL_INDICATOR:
-            raise ValueError("it is a delta CRL; configure the complete one")
-        if extension.oid == ExtensionOID.ISSUING_DISTRIBUTION_POINT:
-            raise ValueError(
-                "it covers only a part of the issuer's certificates (issuing distribution point) or is indirect; "
-                "configure a complete and direct one"
-            )
-        if extension.critical:
-            raise ValueError(
-                f"it has the critical extension {extension.oid.dotted_string}, which this library does not process"
-            )
-    if crl.next_update_utc is None:
-        raise ValueError("it has no nextUpdate (RFC 5280 section 5.1.2.5 demands one)")
-    return crl.next_update_utc
+def _scope(point: x509.IssuingDistributionPoint) -> Scope:
+    for is_set, what in (
+        (point.indirect_crl, "it is indirect"),
+        (point.only_some_reasons, "it is only about some reasons"),
+        (point.only_contains_attribute_certs, "it is about attribute certificates"),
+        (point.relative_name, "the name of its distribution point is relative to its issuer's"),
+    ):
+        if is_set:
+            raise _UnusableError(f"{what} (issuing distribution point, RFC 5280 section 5.2.5), which is not processed")
+    points = None if point.full_name is None else frozenset(map(_comparable, point.full_name))
+    return Scope(point.only_contains_user_certs, point.only_contains_ca_certs, points)
 
 
 # The DER
@@ -174,7 +237,8 @@ class _Parts:
         if der[at : at + 1] == _INTEGER:
             at = element(der, at).end
         algorithm = _sequence(der, at)
-        self.same_algorithm = der[signed.end :].startswith(der[at : algorithm.end])
+        self.algorithm = der[at : algorithm.end]
+        self.has_one_algorithm = der[signed.end :].startswith(self.algorithm)  # RFC 5280 section 5.1.1.2
         at = _sequence(der, algorithm.end).end
         while der[at : at + 1] in _TIMES:
             at = element(der, at).end
@@ -217,10 +281,10 @@ class _Parts:
             raise ValueError("an entry is longer than the list of them")
 
 
-def _serial_numbers(parts: _Parts) -> SerialNumbers:
+def _serial_numbers(parts: _Parts, *, is_delta: bool) -> SerialNumbers:
     found = SerialNumbers()
     add = [shard.add for shard in found.shards]
-    harmless: set[bytes] = set()
+    revoking: dict[bytes, bool] = {b"": True}  # by the extensions of an entry
     from_bytes = int.from_bytes
     pieces = parts.take_entries()
     while pieces:
@@ -242,76 +306,64 @@ def _serial_numbers(parts: _Parts) -> SerialNumbers:
             number = from_bytes(piece[start:stop])
             if piece[start] >= 0x80:
                 number -= 1 << 8 * (stop - start)
-            add[number % _SHARDS](number)
             at = stop + 2 + piece[stop + 1]  # behind the time
-            if at != end and (extensions := piece[at:end]) not in harmless:
-                _require_understood(crl[position])
-                if len(harmless) < _MOST_HARMLESS:
-                    harmless.add(extensions)
+            extensions = piece[at:end]
+            revokes = revoking.get(extensions)
+            if revokes is None:
+                revokes = _revokes(crl[position], is_delta=is_delta)
+                if len(revoking) < _MOST_FORMS:
+                    revoking[extensions] = revokes
+            if revokes:
+                add[number % _SHARDS](number)
             at = end
             position += 1
     return found
 
 
-def _require_understood(entry: x509.RevokedCertificate) -> None:
-    """RFC 5280 section 5.3: a critical extension that is not processed forbids to use the list.
+def _revokes(entry: x509.RevokedCertificate, *, is_delta: bool) -> bool:
+    """Say whether an entry revokes: removeFromCRL (RFC 5280 section 5.3.1) does not, where it has a meaning.
 
-    removeFromCRL (section 5.3.1) has a meaning in delta CRLs only. Here such an entry revokes like any other.
+    Raises:
+        _UnusableError: it has a critical extension that is not processed, which forbids to use the CRL (section 5.3).
     """
+    revokes = True
     for extension in entry.extensions:
         if extension.critical and extension.oid not in _UNDERSTOOD_ENTRY_CRITICAL:
-            raise ValueError(
+            raise _UnusableError(
                 f"an entry of it has the critical extension {extension.oid.dotted_string}, which this library does not "
                 "process (an indirect CRL?)"
             )
+        if is_delta and isinstance(extension.value, x509.CRLReason):
+            revokes = extension.value.reason is not x509.ReasonFlags.remove_from_crl
+    return revokes
 
 
 # The signature
 
 
 class _Signature:
-    """The signature of a list, and the hash that it is of: the list itself need not be kept.
+    """The signature of a CRL, and the hash that it is of: the CRL itself need not be kept.
 
-    Ed25519 and Ed448 sign no hash, so for these what is signed is kept.
+    Ed25519, Ed448 and ML-DSA sign no hash, so for these what is signed is kept.
     """
 
-    def __init__(self, outline: x509.CertificateRevocationList, parts: _Parts) -> None:
-        self._value, self._oid = outline.signature, outline.signature_algorithm_oid
-        try:
-            self._hash = outline.signature_hash_algorithm
-            self._scheme = outline.signature_algorithm_parameters
-        except (TypeError, ValueError, UnsupportedAlgorithm):
-            self._data = None
-            return
-        if not parts.same_algorithm or (self._hash is not None and self._hash.name in ("md5", "sha1")):
-            self._data = None
-        elif self._hash is None:
+    def __init__(self, crl: x509.CertificateRevocationList, parts: _Parts) -> None:
+        self._value = crl.signature
+        self._scheme = scheme_of(parts.algorithm, crl) if parts.has_one_algorithm else None
+        self.is_supported = self._scheme is not None
+        self._data = b""
+        if self._scheme is not None and self._scheme.hash is None:
             self._data = bytes(parts.signed())
-        else:
-            digest, data = hashes.Hash(self._hash), parts.signed()
+        elif self._scheme is not None and self._scheme.hash is not None:
+            digest, data = hashes.Hash(self._scheme.hash), parts.signed()
             for at in range(0, len(data), _PIECE):
                 digest.update(data[at : at + _PIECE])
             self._data = digest.finalize()
 
-    def is_of(self, issuer: x509.Certificate) -> bool:
+    def is_of(self, issuer: ParsedCertificate) -> bool:
         """Say whether the issuer's key made it, with a hash stronger than SHA-1."""
-        if self._data is None:
+        scheme = self._scheme
+        if scheme is None or issuer.key_kind not in scheme.keys:
             return False
-        try:
-            self._verify(issuer.public_key(), self._data)
-        except (InvalidSignature, TypeError, ValueError, UnsupportedAlgorithm):
-            return False
-        return True
-
-    def _verify(self, key: object, data: bytes) -> None:
-        scheme, hashed = self._scheme, None if self._hash is None else Prehashed(self._hash)
-        if isinstance(key, rsa.RSAPublicKey) and isinstance(scheme, (padding.PKCS1v15, padding.PSS)) and hashed:
-            key.verify(self._value, data, scheme, hashed)
-        elif isinstance(key, ec.EllipticCurvePublicKey) and isinstance(scheme, ec.ECDSA) and hashed:
-            key.verify(self._value, data, ec.ECDSA(hashed))
-        elif isinstance(key, (ed25519.Ed25519PublicKey, ed448.Ed448PublicKey)) and isinstance(
-            key, _EDWARDS.get(self._oid, ())
-        ):
-            key.verify(self._value, data)
-        else:
-            raise TypeError("the key is of another kind than the signature")
+        is_hashed = scheme.hash is not None
+        return made_signature(issuer.key, scheme, self._value, self._data, is_hashed=is_hashed)

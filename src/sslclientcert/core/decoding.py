@@ -282,10 +282,12 @@ class Encoding(NamedTuple):
     Attributes:
         decode: from the text to DER certificates in the order given; raises ClientCertError.
         absent: the values by which a proxy that always sets the header says "no certificate".
+        is_leaf_bound: whether something besides its place says which certificate is the leaf, such as XFCC's Hash.
     """
 
     decode: Callable[[str], tuple[bytes, ...]]
     absent: frozenset[str] = frozenset({""})
+    is_leaf_bound: bool = True
 
 
 _OR_NULL = frozenset({"", "(null)"})  # Apache, for a variable that is not set
@@ -294,10 +296,10 @@ _OR_EMPTY_SEQUENCE = frozenset({"", "::"})  # Caddy and HAProxy, for colons arou
 ENCODINGS: Mapping[str, Encoding] = MappingProxyType(
     {
         "url-pem": Encoding(url_pem),
-        "url-pem-chain": Encoding(url_pem_chain),
+        "url-pem-chain": Encoding(url_pem_chain, is_leaf_bound=False),
         "folded-pem": Encoding(folded_pem, _OR_NULL),
         "base64-der": Encoding(base64_der),
-        "base64-der-list": Encoding(base64_der_list),
+        "base64-der-list": Encoding(base64_der_list, is_leaf_bound=False),
         "base64-der-concatenation": Encoding(base64_der_concatenation),
         "byte-sequence": Encoding(byte_sequence, _OR_EMPTY_SEQUENCE),
         "byte-sequence-list": Encoding(byte_sequence_list, _OR_EMPTY_SEQUENCE),

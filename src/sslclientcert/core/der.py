@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["Element", "element"]
+__all__ = ["Element", "children", "element"]
 
 
 class Element(NamedTuple):
@@ -30,3 +30,23 @@ def element(data: bytes, start: int = 0) -> Element:
     if end > len(data):
         raise ValueError("a DER element is cut short")
     return Element(head[0], content, end)
+
+
+def children(data: bytes) -> list[bytes]:
+    """Return the elements inside a constructed element, each with its own head.
+
+    Raises:
+        ValueError: `data` is not one element, or something inside it is not.
+    """
+    _, at, end = element(data)
+    if end != len(data):
+        raise ValueError("something follows a DER element")
+    found = []
+    while at < end:
+        # Nearly every element is short; the rest, and whatever is wrong, is for `element`.
+        stop = at + 2 + data[at + 1] if at + 1 < end and data[at + 1] < 0x80 else element(data, at).end
+        found.append(data[at:stop])
+        at = stop
+    if at != end:
+        raise ValueError("a DER element is longer than what holds it")
+    return found

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 __all__ = [
+    "CAExpired",
     "CertificateExpired",
     "CertificateMalformed",
     "CertificateMissing",
@@ -134,14 +135,14 @@ class CertificateUntrusted(ClientCertError):
 
 
 class CertificateExpired(ClientCertError):
-    """The certificate, or one that it depends on, has expired."""
+    """The client's certificate has expired."""
 
     code = "certificate_expired"
     title = "The client certificate has expired."
 
 
 class CertificateNotYetValid(ClientCertError):
-    """The certificate, or one that it depends on, is not valid yet."""
+    """The client's certificate is not valid yet."""
 
     code = "certificate_not_yet_valid"
     title = "The client certificate is not yet valid."
@@ -173,6 +174,14 @@ class NotAuthorized(ClientCertError):
 
     code = "not_authorized"
     title = "The client is not authorized."
+
+
+class CAExpired(ClientCertError):
+    """A CA certificate above the client's has expired or is not valid yet; it is the operator's to renew."""
+
+    code = "ca_expired"
+    status = 503
+    title = "A CA certificate above the client's has expired or is not valid yet."
 
 
 class TrustStoreUnavailable(ClientCertError):

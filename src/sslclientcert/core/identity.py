@@ -1,7 +1,6 @@
-"""The verified result. Only `trust` makes one (and `sslclientcert.testing`, which says so in its name).
+"""The verified result. Only `validation` makes one, and `sslclientcert.testing`, which says so in its name.
 
-An identity is frozen, compares by its certificate, and computes its attributes when they are first asked for. It has
-no public constructor: holding one means that a trust store verified it.
+Holding one means that a trust store verified it. Its attributes are small values, read from what was parsed anyway.
 """
 
 from __future__ import annotations
@@ -12,38 +11,26 @@ import datetime as dt
 import functools
 import hashlib
 import hmac
-import ipaddress
 import re
-from collections.abc import Mapping
-from typing import Any, NamedTuple, NoReturn
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtensionOID, NameOID
 
+from .certificate import ParsedCertificate
 from .der import element
-from .names import plain_text, rfc4514
-from .plain import plain_alternatives, plain_attributes, plain_names
+from .names import rfc4514
 
-__all__ = ["ClientIdentity", "SubjectAlternativeNames"]
+__all__ = ["ClientIdentity", "SubjectAlternativeNames", "read_identity"]
 
+_ANY_POLICY = "2.5.29.32.0"
 _UPN = x509.ObjectIdentifier("1.3.6.1.4.1.311.20.2.3")  # Microsoft's user principal name, a UTF8String
 
 # SPIFFE-ID section 2: a trust domain of lower-case letters, digits, '.', '-' and '_', then segments that are neither
 # empty, '.' nor '..'; 2048 bytes at most. No query, no fragment, no port, no user.
 _SPIFFE_ID = re.compile(r"spiffe://[a-z0-9._-]{1,255}(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._-]+)+")
-
-
-class _Attribute(NamedTuple):
-    """A type of attribute: as an object, and as DER."""
-
-    oid: x509.ObjectIdentifier
-    identifier: bytes
-
-
-_COMMON_NAME = _Attribute(NameOID.COMMON_NAME, b"\x06\x03\x55\x04\x03")
-_ORGANIZATION = _Attribute(NameOID.ORGANIZATION_NAME, b"\x06\x03\x55\x04\x0a")
-_ORGANIZATIONAL_UNIT = _Attribute(NameOID.ORGANIZATIONAL_UNIT_NAME, b"\x06\x03\x55\x04\x0b")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -62,24 +49,74 @@ class SubjectAlternativeNames:
     directory_names: tuple[str, ...] = ()
 
 
+_NO_SANS = SubjectAlternativeNames()
+
+
 class ClientIdentity:
     """A client whose certificate chain a trust store has verified.
 
-    Not proved by it: that the client holds the private key (only the proxy saw the handshake, see the guide to
-    trusted proxies), that the certificate has not been revoked (unless CRLs are configured), and that the names are
-    *yours* to trust: a CA says who it issued to, an authorization rule says who may come in.
+    Does not prove: that the client holds the private key (only the proxy saw the handshake, see the guide to trusted
+    proxies), that the certificate has not been revoked (unless CRLs are configured), and that the names are *yours* to
+    trust. A CA says who it issued to. An authorization rule says who may come in.
 
-    There is no public constructor. Tests make identities with `sslclientcert.testing`.
+    It is frozen, compares by its certificate, and has no public constructor. Tests make identities with
+    `sslclientcert.testing`. Everything but `pem` was read when it was made, so no attribute can fail later.
 
     Attributes:
         certificate: the leaf.
         chain: the verified path, from the leaf to the anchor, both included.
+        subject: the subject as RFC 4514 text, the last RDN first. Empty if the certificate has no subject.
+        issuer: the issuer in the same form.
+        common_name: the common name; None if the subject has none *or several*, of which software picks this or that.
+        organizations: the organization names of the subject, in the order of the certificate.
+        organizational_units: the organizational unit names of the subject, in the order of the certificate.
+        serial_number: the serial number. It identifies a certificate only together with its issuer.
+        fingerprint_sha256: the SHA-256 of the certificate's DER, lower-case hexadecimal without colons. An ECDSA
+            certificate can be given a second valid signature by anybody, and so a second fingerprint.
+        spki_sha256: the SHA-256 of the public key (SubjectPublicKeyInfo, as DER), hexadecimal. It stays when a
+            certificate is renewed with the same key.
+        not_before, not_after: the leaf's validity, aware, UTC.
+        sans: the subject alternative names by kind; all empty if the certificate has none.
+        spiffe_id: the SPIFFE ID, if the certificate is the X.509-SVID of a workload: exactly one URI name, a valid
+            SPIFFE ID with a path, and no CA's certificate (SPIFFE X509-SVID sections 2 and 5.2, SPIFFE-ID section 2).
+        policies: the certificate policies that may be relied on, as dotted OIDs: those that the leaf asserts and every
+            CA below the anchor asserts too, or anyPolicy where nothing above inhibits it. Policy mappings are not
+            followed: below a CA that has any, there are no policies.
     """
+
+    __slots__ = (
+        "certificate",
+        "chain",
+        "common_name",
+        "fingerprint_sha256",
+        "issuer",
+        "not_after",
+        "not_before",
+        "organizational_units",
+        "organizations",
+        "policies",
+        "sans",
+        "serial_number",
+        "spiffe_id",
+        "spki_sha256",
+        "subject",
+    )
 
     certificate: x509.Certificate
     chain: tuple[x509.Certificate, ...]
-    _der: bytes
-    _is_plain: bool
+    subject: str
+    issuer: str
+    common_name: str | None
+    organizations: tuple[str, ...]
+    organizational_units: tuple[str, ...]
+    serial_number: int
+    fingerprint_sha256: str
+    spki_sha256: str
+    not_before: dt.datetime
+    not_after: dt.datetime
+    sans: SubjectAlternativeNames
+    spiffe_id: str | None
+    policies: tuple[str, ...]
 
     def __init__(self) -> None:
         raise TypeError("a ClientIdentity is made by TrustStore.verify; in tests, by sslclientcert.testing")
@@ -111,119 +148,11 @@ class ClientIdentity:
         return f"<ClientIdentity {self.subject!a} {self.fingerprint_sha256[:16]}>"
 
     @property
-    def _parsed(self) -> x509.Certificate:
-        """A copy to read names and extensions from: a certificate keeps what it parsed, and this one may be cached."""
-        return x509.load_der_x509_certificate(self._der)
-
-    @functools.cached_property
-    def subject(self) -> str:
-        """The subject as RFC 4514 text, the last RDN first. Empty if the certificate has no subject."""
-        text = plain_text(plain_names(self._der)[1]) if self._is_plain else None
-        return rfc4514(self._parsed.subject) if text is None else text
-
-    @functools.cached_property
-    def issuer(self) -> str:
-        """The issuer as RFC 4514 text."""
-        text = plain_text(plain_names(self._der)[0]) if self._is_plain else None
-        return rfc4514(self._parsed.issuer) if text is None else text
-
-    @functools.cached_property
-    def common_name(self) -> str | None:
-        """The common name; None if the subject has none *or several*, of which software picks this or that."""
-        names = self._attributes(_COMMON_NAME)
-        return names[0] if len(names) == 1 else None
-
-    @functools.cached_property
-    def organizations(self) -> tuple[str, ...]:
-        """The organization names of the subject, in the order of the certificate."""
-        return self._attributes(_ORGANIZATION)
-
-    @functools.cached_property
-    def organizational_units(self) -> tuple[str, ...]:
-        """The organizational unit names of the subject, in the order of the certificate."""
-        return self._attributes(_ORGANIZATIONAL_UNIT)
-
-    def _attributes(self, kind: _Attribute) -> tuple[str, ...]:
-        oid, identifier = kind
-        if self._is_plain:
-            _, subject = plain_names(self._der)
-            return tuple([value.decode("ascii") for one, value in plain_attributes(subject) if one == identifier])
-        values = (attribute.value for attribute in self._parsed.subject.get_attributes_for_oid(oid))
-        return tuple(value for value in values if isinstance(value, str))
-
-    @property
-    def serial_number(self) -> int:
-        """The serial number. It identifies a certificate only together with its issuer."""
-        return self.certificate.serial_number
-
-    @functools.cached_property
-    def fingerprint_sha256(self) -> str:
-        """The SHA-256 of the certificate's DER, lower-case hexadecimal without colons."""
-        return hashlib.sha256(self._der).hexdigest()
-
-    @functools.cached_property
     def thumbprint_s256(self) -> str:
         """The SHA-256 of the certificate's DER, base64url without padding; `x5t#S256` of RFC 8705 section 3.1."""
-        return base64.urlsafe_b64encode(hashlib.sha256(self._der).digest()).rstrip(b"=").decode()
+        return base64.urlsafe_b64encode(bytes.fromhex(self.fingerprint_sha256)).rstrip(b"=").decode()
 
     @property
-    def not_before(self) -> dt.datetime:
-        """The start of the leaf's validity, aware, UTC."""
-        return self.certificate.not_valid_before_utc
-
-    @property
-    def not_after(self) -> dt.datetime:
-        """The end of the leaf's validity, aware, UTC."""
-        return self.certificate.not_valid_after_utc
-
-    @functools.cached_property
-    def sans(self) -> SubjectAlternativeNames:
-        """The subject alternative names by kind; all empty if the certificate has none."""
-        if self._is_plain:
-            return _plain_sans(plain_alternatives(self._der))
-        try:
-            names = self._parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        except x509.ExtensionNotFound:
-            return SubjectAlternativeNames()
-        kinds: dict[type[x509.GeneralName], list[Any]] = {}
-        for name in names:
-            kinds.setdefault(type(name), []).append(name)
-
-        def values(kind: type[x509.GeneralName]) -> list[Any]:
-            return [name.value for name in kinds.get(kind, ())]
-
-        return SubjectAlternativeNames(
-            dns_names=tuple(values(x509.DNSName)),
-            emails=tuple(values(x509.RFC822Name)),
-            uris=tuple(values(x509.UniformResourceIdentifier)),
-            ip_addresses=tuple(map(str, values(x509.IPAddress))),
-            upns=tuple(
-                upn
-                for other in kinds.get(x509.OtherName, ())
-                if other.type_id == _UPN and (upn := _utf8_string(other.value)) is not None
-            ),
-            directory_names=tuple(map(rfc4514, values(x509.DirectoryName))),
-        )
-
-    @functools.cached_property
-    def spiffe_id(self) -> str | None:
-        """The SPIFFE ID, if the certificate is the X.509-SVID of a workload, which has exactly one URI name, and that
-        one a valid SPIFFE ID with a path; and no CA's certificate.
-
-        Source: SPIFFE X509-SVID sections 2 and 5.2, SPIFFE-ID section 2.
-        """
-        uris = self.sans.uris
-        if len(uris) != 1 or len(uris[0]) > 2048 or not _SPIFFE_ID.fullmatch(uris[0]):
-            return None
-        for extension in () if self._is_plain else self._parsed.extensions:
-            value = extension.value
-            if (isinstance(value, x509.BasicConstraints) and value.ca) or (
-                isinstance(value, x509.KeyUsage) and (value.key_cert_sign or value.crl_sign)
-            ):
-                return None
-        return uris[0]
-
-    @functools.cached_property
     def pem(self) -> str:
         """The leaf as PEM."""
         return self.certificate.public_bytes(Encoding.PEM).decode("ascii")
@@ -272,8 +201,89 @@ class ClientIdentity:
             "not_after": self.not_after.isoformat(),
             "sans": {kind: list(names) for kind, names in dataclasses.asdict(self.sans).items()},
             "spiffe_id": self.spiffe_id,
+            "policies": list(self.policies),
+            "spki_sha256": self.spki_sha256,
             "chain": [rfc4514(certificate.subject) for certificate in self.chain],
         }
+
+
+def read_identity(path: Sequence[ParsedCertificate]) -> ClientIdentity:
+    """Make the identity of a path that **the caller has verified**: the one way to make one.
+
+    Parameters:
+        path: from the leaf to the anchor.
+    """
+    leaf = path[0]
+    names: dict[x509.ObjectIdentifier, list[str]] = {}
+    for attribute in leaf.certificate.subject:
+        if isinstance(attribute.value, str):
+            names.setdefault(attribute.oid, []).append(attribute.value)
+    common_names = names.get(NameOID.COMMON_NAME, ())
+    sans = _sans(leaf.get(x509.SubjectAlternativeName))
+    identity = ClientIdentity.__new__(ClientIdentity)
+    set_on = functools.partial(object.__setattr__, identity)
+    # A certificate keeps what was parsed of it, and an identity may be kept: so it gets one that nothing was read from.
+    set_on("certificate", x509.load_der_x509_certificate(leaf.der))
+    set_on("chain", (identity.certificate, *(one.certificate for one in path[1:])))
+    set_on("subject", rfc4514(leaf.certificate.subject))
+    set_on("issuer", rfc4514(leaf.certificate.issuer))
+    set_on("common_name", common_names[0] if len(common_names) == 1 else None)
+    set_on("organizations", tuple(names.get(NameOID.ORGANIZATION_NAME, ())))
+    set_on("organizational_units", tuple(names.get(NameOID.ORGANIZATIONAL_UNIT_NAME, ())))
+    set_on("serial_number", leaf.certificate.serial_number)
+    set_on("fingerprint_sha256", hashlib.sha256(leaf.der).hexdigest())
+    set_on("spki_sha256", hashlib.sha256(leaf.spki).hexdigest())
+    set_on("not_before", leaf.not_before)
+    set_on("not_after", leaf.not_after)
+    set_on("sans", sans)
+    set_on("spiffe_id", _spiffe_id(leaf, sans.uris))
+    set_on("policies", _policies(path))
+    return identity
+
+
+def _sans(names: x509.SubjectAlternativeName | None) -> SubjectAlternativeNames:
+    if names is None:
+        return _NO_SANS
+    kinds: dict[type[x509.GeneralName], list[Any]] = {}
+    for name in names:
+        kinds.setdefault(type(name), []).append(name.value if type(name) is not x509.OtherName else name)
+
+    def values(kind: type[x509.GeneralName]) -> tuple[Any, ...]:
+        return tuple(kinds.get(kind, ()))
+
+    return SubjectAlternativeNames(
+        dns_names=values(x509.DNSName),
+        emails=values(x509.RFC822Name),
+        uris=values(x509.UniformResourceIdentifier),
+        ip_addresses=tuple(map(str, values(x509.IPAddress))),
+        upns=tuple(
+            upn
+            for other in values(x509.OtherName)
+            if other.type_id == _UPN and (upn := _utf8_string(other.value)) is not None
+        ),
+        directory_names=tuple(map(rfc4514, values(x509.DirectoryName))),
+    )
+
+
+def _spiffe_id(leaf: ParsedCertificate, uris: Sequence[str]) -> str | None:
+    if len(uris) != 1 or len(uris[0]) > 2048 or not _SPIFFE_ID.fullmatch(uris[0]):
+        return None
+    basic, usage = leaf.get(x509.BasicConstraints), leaf.get(x509.KeyUsage)
+    is_ca = (basic is not None and basic.ca) or (usage is not None and (usage.key_cert_sign or usage.crl_sign))
+    return None if is_ca else uris[0]
+
+
+def _policies(path: Sequence[ParsedCertificate]) -> tuple[str, ...]:
+    asserted = path[0].get(x509.CertificatePolicies)
+    policies = [one.policy_identifier.dotted_string for one in asserted or ()]
+    is_inhibited = any(one.get(x509.InhibitAnyPolicy) is not None for one in path[1:])
+    for ca in path[1:-1]:
+        of_ca = {one.policy_identifier.dotted_string for one in ca.get(x509.CertificatePolicies) or ()}
+        if ExtensionOID.POLICY_MAPPINGS in ca.extensions:
+            return ()
+        if is_inhibited or _ANY_POLICY not in of_ca:
+            policies = [policy for policy in policies if policy in of_ca]
+    return tuple(policy for policy in policies if policy != _ANY_POLICY)
 
 
 def _utf8_string(der: bytes) -> str | None:
@@ -283,37 +293,3 @@ def _utf8_string(der: bytes) -> str | None:
         return der[start:].decode() if tag == 0x0C and end == len(der) else None
     except ValueError:  # UnicodeDecodeError is one
         return None
-
-
-def _plain_sans(names: list[tuple[int, bytes]]) -> SubjectAlternativeNames:
-    """Return the alternative names of a plain certificate, which are of four kinds."""
-    texts: dict[int, list[str]] = {0x81: [], 0x82: [], 0x86: []}  # rfc822Name, dNSName, uniformResourceIdentifier
-    addresses: list[str] = []  # the fourth kind, iPAddress
-    for tag, value in names:
-        if tag in texts:
-            texts[tag].append(value.decode("ascii"))
-        else:
-            addresses.append(str(ipaddress.ip_address(value)))
-    return SubjectAlternativeNames(
-        dns_names=tuple(texts[0x82]),
-        emails=tuple(texts[0x81]),
-        uris=tuple(texts[0x86]),
-        ip_addresses=tuple(addresses),
-    )
-
-
-def _identity_of(chain: tuple[x509.Certificate, ...], der: bytes, *, is_plain: bool) -> ClientIdentity:
-    """Make the identity of a chain that **the caller has verified**.
-
-    Parameters:
-        chain: from the leaf to the anchor.
-        der: the leaf's.
-        is_plain: whether the walk over it has called it plain.
-    """
-    identity = ClientIdentity.__new__(ClientIdentity)
-    # One after the other: identities then share their dictionary's keys, which makes each 150 bytes smaller (PEP 412).
-    object.__setattr__(identity, "certificate", chain[0])
-    object.__setattr__(identity, "chain", chain)
-    object.__setattr__(identity, "_der", der)
-    object.__setattr__(identity, "_is_plain", is_plain)
-    return identity

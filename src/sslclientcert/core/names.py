@@ -9,13 +9,14 @@ texts may therefore differ and mean one name, and so names are compared by their
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
+from typing import TypeAlias
 
 from cryptography import x509
 
-from .der import element
+from .der import children, element
 
-__all__ = ["comparable", "is_openssl_text_of", "plain_text", "rfc4514"]
+__all__ = ["CanonicalName", "attributes", "canonical", "is_openssl_text_of", "rfc4514"]
 
 # OpenSSL's short names (crypto/objects/objects.txt) of the attribute types that names are made of.
 _SHORT_NAMES = {
@@ -56,18 +57,11 @@ _ATTRIBUTE = re.compile(r"([A-Za-z0-9.-]+)=((?:[^\\,+]|\\[0-9A-Fa-f]{2}|\\.)*+\\
 _ESCAPE = re.compile(rb"\\([0-9A-Fa-f]{2}|.|\Z)", re.DOTALL)
 _STRING_TAGS = {0x0C: "utf-8", 0x13: "ascii", 0x14: "latin-1", 0x16: "ascii", 0x1E: "utf-16-be", 0x1C: "utf-32-be"}
 
-# For names that need no escapes: the types that most are made of, by the DER of their identifiers.
-_DER_SHORT_NAMES = {
-    b"\x06\x03\x55\x04\x03": b"CN=",
-    b"\x06\x03\x55\x04\x06": b"C=",
-    b"\x06\x03\x55\x04\x07": b"L=",
-    b"\x06\x03\x55\x04\x08": b"ST=",
-    b"\x06\x03\x55\x04\x0a": b"O=",
-    b"\x06\x03\x55\x04\x0b": b"OU=",
-    b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x09\x01": b"emailAddress=",
-    b"\x06\x0a\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x19": b"DC=",
-}
-_PLAIN_VALUE = re.compile(rb"[A-Za-z0-9._@/:'()?*-](?:[A-Za-z0-9 ._@/:'()?*-]*[A-Za-z0-9._@/:'()?*-])?")
+# The string types that OpenSSL's canonical form makes alike (ASN1_MASK_CANON), and how it reads their octets.
+_CANONICAL_CHARSETS = {0x0C: "utf-8", 0x13: "latin-1", 0x14: "latin-1", 0x16: "latin-1", 0x1A: "latin-1"}
+_CANONICAL_CHARSETS |= {0x1C: "utf-32-be", 0x1E: "utf-16-be"}
+
+CanonicalName: TypeAlias = "tuple[tuple[bytes, ...], ...]"
 
 _Rdn = frozenset[tuple[str, bytes]]
 
@@ -77,12 +71,48 @@ def rfc4514(name: x509.Name) -> str:
     return name.rfc4514_string(_NAME_OVERRIDES)
 
 
-def comparable(name: x509.Name) -> Hashable:
-    """Return what two names have in common that RFC 5280 section 7.1 holds to be one: letter case and spaces aside."""
-    return tuple(
-        frozenset((attribute.oid, b" ".join(_bytes(attribute.value).lower().split())) for attribute in rdn)
-        for rdn in name.rdns
-    )
+def attributes(name: bytes) -> list[list[tuple[bytes, bytes]]]:
+    """Return the attributes of a name by RDN: the type and the value of each, as DER elements.
+
+    Parameters:
+        name: the name's DER.
+
+    Raises:
+        ValueError: it is not a name.
+    """
+    return [[_pair(children(attribute)) for attribute in children(rdn)] for rdn in children(name)]
+
+
+def _pair(elements: list[bytes]) -> tuple[bytes, bytes]:
+    oid, value = elements
+    return oid, value
+
+
+def canonical(name: bytes) -> CanonicalName:
+    """Return what names have in common that mean one: OpenSSL's canonical form of X509_NAME.
+
+    ASCII letter case and white space are folded, the string types are alike, and the attributes of an RDN have no
+    order. Nothing else: O=Müller is not O=MÜLLER. The name of a subtree is the start of the names below it.
+
+    Parameters:
+        name: the name's DER.
+
+    Raises:
+        ValueError: it is not a name, or a value is not of the string type that it claims.
+
+    Source: OpenSSL, crypto/x509/x_name.c, x509_name_canon; RFC 5280 section 7.1.
+    """
+    return tuple(tuple(sorted(oid + _folded(value) for oid, value in rdn)) for rdn in attributes(name))
+
+
+def _folded(value: bytes) -> bytes:
+    charset = _CANONICAL_CHARSETS.get(value[0])
+    if charset is None:
+        return value
+    content = value[element(value).content :]
+    if value[0] >= 0x1C or not content.isascii():
+        content = content.decode(charset).encode()
+    return b"\x0c" + b" ".join(content.lower().split())
 
 
 def is_openssl_text_of(name: x509.Name, text: str) -> bool:
@@ -98,24 +128,6 @@ def is_openssl_text_of(name: x509.Name, text: str) -> bool:
         ]
     except ValueError:
         return False
-
-
-def plain_text(rdns: bytes) -> str | None:
-    """Return what OpenSSL prints for a name in which it has nothing to escape; None where it might have.
-
-    Parameters:
-        rdns: the DER of the RDNs, as `plain` finds them.
-    """
-    text = b""
-    at, end = 0, len(rdns)
-    while at < end:
-        value = at + 8 + rdns[at + 5]
-        short = _DER_SHORT_NAMES.get(rdns[at + 4 : value - 2])
-        at += 2 + rdns[at + 1]
-        if short is None or _PLAIN_VALUE.fullmatch(rdns, value, at) is None:
-            return None
-        text = short + rdns[value:at] + (b"," + text if text else b"")
-    return text.decode("ascii")
 
 
 def _bytes(value: str | bytes) -> bytes:

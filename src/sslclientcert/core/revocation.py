@@ -1,8 +1,9 @@
-"""Certificate revocation lists, as nginx's `ssl_crl` treats them (OpenSSL's CRL_CHECK and CRL_CHECK_ALL).
+"""Whether a certificate is revoked, by CRLs, as nginx's `ssl_crl` asks (OpenSSL's CRL_CHECK and CRL_CHECK_ALL).
 
-Every certificate of the path below the anchor needs a current list of its issuer, signed by it. What we do not
-process (indirect, delta and partitioned lists, unknown critical extensions) is refused when the list is loaded, and a
-list that is not there, stale, or not signed by the issuer leaves the status unknown.
+Every certificate of the path below the anchor needs a current CRL of its issuer that is about it. A CRL is found by the
+issuer's name, then by the key identifier, then by the signature. Of several with one scope the newest holds. A delta
+CRL revokes, and makes nothing good or current. A CRL that cannot be used leaves its issuer's certificates unknown in
+every mode but `off`: nobody can tell whom it would have revoked.
 
 Source: RFC 5280 sections 5 and 6.3.
 """
@@ -17,38 +18,30 @@ from typing import TypeAlias
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from .certificate import ParsedCertificate, describe
 from .crl import RevocationList
 from .errors import CertificateRevoked, RevocationUnknown, quoted
-from .names import rfc4514
-from .policy import describe
+from .names import CanonicalName, rfc4514
 
-__all__ = ["REVOCATION_MODES", "AnyList", "RevocationLists", "shifted"]
+__all__ = ["REVOCATION_MODES", "AnyList", "RevocationLists"]
 
 REVOCATION_MODES = ("require", "if-available", "off")
 
 AnyList: TypeAlias = "x509.CertificateRevocationList | RevocationList"
 
 
-def shifted(time: dt.datetime, by: dt.timedelta) -> dt.datetime:
-    """Return `time` moved by `by`, or, beyond the ends of time (CAs do write 9999-12-31T23:59:59Z), as it was."""
-    try:
-        return time + by
-    except OverflowError:
-        return time
-
-
 class RevocationLists:
-    """The lists of a trust store.
+    """The CRLs of a trust store.
 
     Parameters:
-        crls: the lists.
+        crls: the CRLs.
         mode: `"require"`, `"if-available"` or `"off"`.
-        source: how messages name where the lists came from.
-        clock_skew: by how much the time of validation may be wrong: a list is current for that much longer, before and
+        source: how messages name where the CRLs came from.
+        clock_skew: by how much the time of validation may be wrong: a CRL is current for that much longer, before and
             after. It makes no certificate good that is revoked without it.
 
     Raises:
-        ValueError: a list is of a kind that is not processed, or the mode does not exist.
+        ValueError: a CRL does not parse, or the mode does not exist.
     """
 
     def __init__(
@@ -58,119 +51,143 @@ class RevocationLists:
             raise ValueError(f"revocation must be one of {', '.join(REVOCATION_MODES)}, not {mode!r}")
         self.mode = mode
         self._clock_skew = clock_skew
-        self._by_issuer: dict[x509.Name, list[RevocationList]] = {}
-        for crl in crls:
-            if isinstance(crl, RevocationList):
-                one = crl
-            else:
-                try:
-                    one = RevocationList([crl.public_bytes(Encoding.DER)])
-                except ValueError as error:
-                    raise ValueError(f"{source}: {error}") from error
-            self._by_issuer.setdefault(one.issuer, []).append(one)
-        for lists in self._by_issuer.values():
-            lists.sort(key=lambda one: one.this_update, reverse=True)
+        self._by_issuer: dict[CanonicalName, list[RevocationList]] = {}
+        for given in crls:
+            try:
+                crl = given if isinstance(given, RevocationList) else RevocationList([given.public_bytes(Encoding.DER)])
+            except ValueError as error:
+                raise ValueError(f"{source}: {error}") from error
+            self._by_issuer.setdefault(crl.issuer, []).append(crl)
+        for of_issuer in self._by_issuer.values():
+            of_issuer.sort(key=lambda crl: (crl.this_update, crl.number or 0), reverse=True)
 
     @property
-    def lists(self) -> tuple[RevocationList, ...]:
-        """All lists."""
+    def crls(self) -> tuple[RevocationList, ...]:
+        """All CRLs."""
         return tuple(itertools.chain.from_iterable(self._by_issuer.values()))
 
-    def require_unrevoked(self, chain: Sequence[x509.Certificate], at: dt.datetime) -> dt.datetime | None:
-        """Refuse a path with a revoked certificate in it, or, where the mode says so, one of unknown status.
+    def require_unrevoked(
+        self, certificate: ParsedCertificate, issuer: ParsedCertificate, at: dt.datetime, *, is_needed: bool = True
+    ) -> None:
+        """Refuse a certificate that is revoked, or, where the mode says so, one of unknown status.
 
         Parameters:
-            chain: the verified path, from the leaf to the anchor.
+            certificate: the certificate.
+            issuer: the CA that has issued it, as the caller has seen.
             at: the time of validation, aware.
-
-        Returns:
-            When the answer may become another one, because one of the lists that were asked begins or ends to hold;
-            None if none was asked.
+            is_needed: whether the certificate needs a CRL; an anchor does not, and may be on its own.
 
         Raises:
             ClientCertError: `certificate_revoked`, `revocation_unknown`.
         """
-        if self.mode == "off":
-            return None
-        anchor = chain[-1]
-        links = [*itertools.pairwise(chain), *([(anchor, anchor)] if anchor.subject == anchor.issuer else [])]
-        ends = [
-            until
-            for certificate, issuer in links
-            if (until := self._require_unrevoked(certificate, issuer, at, needed=certificate is not anchor)) is not None
-        ]
-        return min(ends, default=None)
+        of_issuer = () if self.mode == "off" else self._by_issuer.get(issuer.subject, ())
+        signed = [crl for crl in of_issuer if crl.is_by(issuer)]
+        covering = [crl for crl in signed if crl.fault is None and crl.scope.covers(certificate)]
+        is_current = False
+        # An allowance for the clock may make a CRL current, and never a certificate good that is revoked without it.
+        for skew in {dt.timedelta(), self._clock_skew}:
+            for scope in {crl.scope for crl in covering}:
+                of_scope = [crl for crl in covering if crl.scope == scope]
+                asked, current = _in_force(of_scope, at, skew, is_delta=scope.is_delta)
+                for crl in asked:
+                    if certificate.certificate.serial_number in crl.serial_numbers:
+                        raise CertificateRevoked(f"{describe(certificate.certificate)} is on {crl.name}")
+                is_current = is_current or (current and not scope.is_delta)
+        if self.mode == "off" or not is_needed:
+            return
+        for crl in of_issuer:
+            if crl.fault is not None and crl.may_be_by(issuer):
+                raise RevocationUnknown(
+                    f"{crl.name} cannot be used: {crl.fault}. Have the CA publish a complete and direct CRL, or take "
+                    "this one out"
+                )
+        if not is_current and self.mode == "require":
+            raise self._unknown(certificate, issuer, at, covering)
 
-    def _require_unrevoked(
-        self, certificate: x509.Certificate, issuer: x509.Certificate, at: dt.datetime, *, needed: bool
-    ) -> dt.datetime | None:
-        """Return until when the lists say no more and nothing else; None if there are none, where that may be."""
-        candidates = self._by_issuer.get(issuer.subject, [])
-        signed = [one for one in candidates if one.is_by(issuer)]
-        asked, current = _in_force(signed, at, dt.timedelta())
-        if self._clock_skew:
-            # The allowance may make a list current, and never a certificate good that is revoked without it.
-            more, current = _in_force(signed, at, self._clock_skew)
-            asked += more
-        for one in asked:
-            if certificate.serial_number in one.serial_numbers:
-                raise CertificateRevoked(f"{describe(certificate)} is on {one.name} of {one.this_update.isoformat()}")
-        if current is None and self.mode == "require" and needed:
-            raise self._unknown(certificate, issuer, at, candidates, asked)
-        return min(
-            (change for one in signed for change in self._changes(one) if change > at),
-            default=None,
-        )
+    def period(
+        self, path: Sequence[ParsedCertificate], at: dt.datetime, since: dt.datetime, until: dt.datetime
+    ) -> tuple[dt.datetime, dt.datetime]:
+        """Return from when until when the CRLs say the same of a path, within a given time.
 
-    def _changes(self, one: RevocationList) -> Iterator[dt.datetime]:
-        """Yield the times at which a list begins or ends to hold, with the allowance and without."""
-        for by in {dt.timedelta(), self._clock_skew}:
-            yield shifted(one.this_update, -by)
-            yield shifted(one.this_update, by)
-            yield shifted(one.next_update, -by)
-            yield shifted(one.next_update, by)
+        Parameters:
+            path: from the leaf to the anchor, found to be good.
+            at: the time at which it was.
+            since, until: when all of its certificates are valid.
+        """
+        changes = [*_moved(since, self._clock_skew), *_moved(until, self._clock_skew)]
+        for ca in path if self.mode != "off" else ():
+            for crl in self._by_issuer.get(ca.subject, ()):
+                changes += [*_moved(crl.this_update, self._clock_skew), *_moved(crl.next_update, self._clock_skew)]
+        # In the last second of validity there is no change to come: the answer holds for this moment alone.
+        return max(one for one in changes if one <= at), min((one for one in changes if one > at), default=at)
 
     def _unknown(
         self,
-        certificate: x509.Certificate,
-        issuer: x509.Certificate,
+        certificate: ParsedCertificate,
+        issuer: ParsedCertificate,
         at: dt.datetime,
-        candidates: Sequence[RevocationList],
-        asked: Sequence[RevocationList],
+        covering: Sequence[RevocationList],
     ) -> RevocationUnknown:
-        if asked:
-            latest = asked[-1]
+        described = describe(certificate.certificate)
+        of_issuer = self._by_issuer.get(issuer.subject, ())
+        complete = [crl for crl in covering if not crl.scope.is_delta]
+        if complete:
             return RevocationUnknown(
-                f"{latest.name} is not current: it holds from {latest.this_update.isoformat()} to "
-                f"{latest.next_update.isoformat()}, and it is {at.isoformat(timespec='seconds')}. Publish a new one"
+                f"{complete[0].name} is not current: it holds until {complete[0].next_update.isoformat()}, and the "
+                f"time is {at.isoformat(timespec='seconds')}. Publish a new one"
             )
-        return RevocationUnknown(
-            f"no CRL covers {describe(certificate)}: "
-            + (
-                f"{candidates[0].name} is not signed by that CA's key with a hash stronger than SHA-1, or the CA's "
-                "key usage lacks cRLSign"
-                if candidates
-                else f"there is none of its issuer {quoted(rfc4514(issuer.subject))}. Every CA below which "
+        start = f"no CRL covers {described}: "
+        if not of_issuer:
+            return RevocationUnknown(
+                f"{start}there is none of its issuer {quoted(rfc4514(issuer.certificate.subject))}. Every CA below which "
                 "certificates are checked needs one, the root too if there are intermediates"
             )
+        if covering:
+            return RevocationUnknown(
+                f"{start}there is only a delta CRL, {covering[0].name}. Configure the complete one"
+            )
+        if not any(crl.means(issuer) for crl in of_issuer):
+            return RevocationUnknown(
+                f"{start}the authority key identifier of {of_issuer[0].name} means another key of that CA. Configure "
+                "the CRL that this key has signed"
+            )
+        if not any(crl.is_by(issuer) for crl in of_issuer):
+            return RevocationUnknown(
+                f"{start}{of_issuer[0].name} is not signed by that CA's key with a hash stronger than SHA-1, or the "
+                "CA's key usage lacks cRLSign"
+            )
+        return RevocationUnknown(
+            f"{start}{of_issuer[0].name} is about {of_issuer[0].scope.description} alone. Configure the CRL "
+            "of the certificate's own distribution point"
         )
 
 
 def _in_force(
-    signed: Sequence[RevocationList], at: dt.datetime, clock_skew: dt.timedelta
-) -> tuple[list[RevocationList], RevocationList | None]:
-    """Return the lists to ask, and the current one, if there is one.
+    of_scope: Sequence[RevocationList], at: dt.datetime, clock_skew: dt.timedelta, *, is_delta: bool
+) -> tuple[list[RevocationList], bool]:
+    """Return the CRLs to ask, and whether one is current.
 
     Parameters:
-        signed: lists of one issuer, the newest first.
+        of_scope: CRLs of one issuer and one scope, the newest first.
         at: the time of validation.
         clock_skew: by how much it may be wrong.
+        is_delta: whether they are delta CRLs, of which only the current one says anything.
 
     The newest that has begun is asked even if it is stale: it may not say that a certificate is good, but it may say
     that one is not. So is, where none is current, one that has yet to begin.
     """
-    earliest, latest = shifted(at, -clock_skew), shifted(at, clock_skew)
-    begun = [one for one in signed if one.this_update <= latest]
-    current = next((one for one in begun if earliest <= one.next_update), None)
-    asked = [*begun[:1], *([current] if current else signed[:1])]
-    return asked, current
+    begun = [crl for crl in of_scope if crl.this_update - at <= clock_skew]
+    current = [crl for crl in begun if at - crl.next_update <= clock_skew][:1]
+    return current if is_delta else [*begun[:1], *(current or of_scope[:1])], bool(current)
+
+
+def _moved(time: dt.datetime, by: dt.timedelta) -> Iterator[dt.datetime]:
+    """Yield the times at which something that begins or ends at `time` may change: with an allowance and without.
+
+    Beyond the ends of time nothing moves: CAs do write 9999-12-31T23:59:59Z.
+    """
+    for shift in {dt.timedelta(), by, -by}:
+        try:
+            yield time + shift
+        except OverflowError:
+            yield time

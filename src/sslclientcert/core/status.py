@@ -1,6 +1,6 @@
 """What a trust store holds, what ends soon, and what is odd about it: for health checks, logs and the command line.
 
-Nothing here decides on anybody.
+Nothing here decides on a client.
 """
 
 from __future__ import annotations
@@ -9,19 +9,20 @@ import dataclasses
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 
-from cryptography import x509
-
+from .certificate import ParsedCertificate, describe
 from .crl import RevocationList
-from .policy import describe
+from .errors import ClientCertError
+from .links import Bundle
+from .policy import require_ca, require_client_leaf
 
-__all__ = ["DEFAULT_WITHIN", "Ending", "TrustStatus", "endings", "ends_soon", "strange_lists"]
+__all__ = ["DEFAULT_WITHIN", "Expiry", "TrustStatus", "ends_soon", "expiries", "odd_certificates", "odd_crls"]
 
 DEFAULT_WITHIN = dt.timedelta(days=30)
 """How long before its end a certificate is worth a warning."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Ending:
+class Expiry:
     """That something ends.
 
     Attributes:
@@ -43,11 +44,12 @@ class TrustStatus:
         since: when the trust in force was loaded, aware.
         files: the paths it was loaded from; none if the store was not made from files.
         anchors, intermediates, crls: how many of each there are.
+        left_out: how many certificates of the bundle cannot be used; `warnings` says which and why.
         revoked: how many entries the CRLs have together.
         next_expiry: what ends next, and when; None if nothing is left that has not ended.
         error: why the files that are there now do not load; None if they did. The trust is then the older one.
         error_since: since when that is so, aware; None without an error.
-        warnings: what has ended or ends soon, and CRLs of CAs that are not in the bundle. Sentences for people.
+        warnings: what has ended or ends soon, what is left out, and CRLs that cover nothing. Sentences for people.
     """
 
     since: dt.datetime
@@ -55,8 +57,9 @@ class TrustStatus:
     anchors: int
     intermediates: int
     crls: int
+    left_out: int
     revoked: int
-    next_expiry: Ending | None
+    next_expiry: Expiry | None
     error: str | None
     error_since: dt.datetime | None
     warnings: tuple[str, ...]
@@ -70,6 +73,7 @@ class TrustStatus:
             "anchors": self.anchors,
             "intermediates": self.intermediates,
             "crls": self.crls,
+            "left_out": self.left_out,
             "revoked": self.revoked,
             "next_expiry": None if expiry is None else {"what": expiry.what, "at": expiry.at.isoformat()},
             "error": self.error,
@@ -78,37 +82,58 @@ class TrustStatus:
         }
 
 
-def endings(certificates: Iterable[x509.Certificate], lists: Sequence[RevocationList]) -> Iterator[Ending]:
-    """Yield the ends of certificates, and of those lists that no newer one has replaced.
+def expiries(certificates: Iterable[ParsedCertificate], crls: Sequence[RevocationList]) -> Iterator[Expiry]:
+    """Yield the ends of certificates, and of those CRLs that no newer one has replaced.
 
     A CRL is made to be replaced, often daily: a warning is due in the last quarter of its own time.
     """
     for certificate in certificates:
-        yield Ending(what=describe(certificate), at=certificate.not_valid_after_utc)
+        yield Expiry(what=describe(certificate.certificate), at=certificate.not_after)
     newest: dict[object, RevocationList] = {}
-    for one in sorted(lists, key=lambda one: one.this_update):
-        newest[one.issuer, one.key_identifier] = one
-    for one in newest.values():
-        yield Ending(what=one.name, at=one.next_update, soon=(one.next_update - one.this_update) / 4)
+    for crl in sorted(crls, key=lambda crl: (crl.this_update, crl.number or 0)):
+        newest[crl.issuer, crl.key_identifier, crl.scope] = crl
+    for crl in newest.values():
+        yield Expiry(what=crl.name, at=crl.next_update, soon=(crl.next_update - crl.this_update) / 4)
 
 
-def ends_soon(ends: Iterable[Ending], at: dt.datetime, within: dt.timedelta) -> Iterator[str]:
-    """Yield a sentence for whatever has ended, or ends within that time."""
-    for one in ends:
-        if one.at < at:
-            yield f"{one.what} ended at {one.at.isoformat()}"
-        elif one.at - at <= min(within, one.soon):
-            yield f"{one.what} ends at {one.at.isoformat()}, in {_how_long(one.at - at)}"
+def ends_soon(found: Iterable[Expiry], at: dt.datetime, within: dt.timedelta) -> Iterator[str]:
+    """Yield a sentence for whatever has ended, or ends within that time. It stays the same until it has ended."""
+    for expiry in found:
+        if expiry.at < at:
+            yield f"{expiry.what} ended at {expiry.at.isoformat()}"
+        elif expiry.at - at <= min(within, expiry.soon):
+            yield f"{expiry.what} ends soon, at {expiry.at.isoformat()}"
 
 
-def strange_lists(certificates: Iterable[x509.Certificate], lists: Iterable[RevocationList]) -> Iterator[str]:
-    """Yield a sentence for each list that no CA of the bundle can have issued, by name."""
-    subjects = {certificate.subject for certificate in certificates}
-    for one in lists:
-        if one.issuer not in subjects:
-            yield f"{one.name} is of a CA that is not in the bundle, so it covers nothing there"
+def odd_certificates(bundle: Bundle, *, has_crls: bool) -> Iterator[str]:
+    """Yield a sentence for each certificate of a bundle that is left out, unusable, or trusted as itself alone."""
+    for one in bundle.left_out:
+        yield f"{one.what} is left out: it {one.why}"
+    for certificate, why in bundle.unusable.items():
+        yield f"{describe(certificate.certificate)} is unusable: {why}"
+    for anchor in bundle.anchors:
+        try:
+            require_ca(anchor)
+        except ClientCertError as error:
+            yield error.detail + _pin(anchor, has_crls=has_crls)
 
 
-def _how_long(time: dt.timedelta) -> str:
-    hours = time // dt.timedelta(hours=1)
-    return f"{hours} hours" if hours < 72 else f"{hours // 24} days"
+def _pin(anchor: ParsedCertificate, *, has_crls: bool) -> str:
+    try:
+        require_client_leaf(anchor)
+    except ClientCertError:
+        return ""
+    revoked = ". A CRL cannot revoke it: take it out of the bundle instead" if has_crls else ""
+    return f". It is a pin: trusted as a client's own certificate, and for no other client{revoked}"
+
+
+def odd_crls(bundle: Bundle, crls: Iterable[RevocationList]) -> Iterator[str]:
+    """Yield a sentence for each CRL that cannot be used, and for each whose issuer's name is not in the bundle."""
+    subjects = {certificate.subject for certificate in bundle.certificates}
+    for crl in crls:
+        if crl.fault is not None:
+            yield (
+                f"{crl.name} cannot be used: {crl.fault}. What its issuer has issued is refused (revocation_unknown)"
+            )
+        elif crl.issuer not in subjects:
+            yield f"{crl.name} is of a CA that is not in the bundle, so it covers nothing"

@@ -281,7 +281,7 @@ class ClientCA:
 
         Parameters:
             revoked: certificates to revoke, beside those that `revoked()` makes.
-            options: passed on to `TrustStore`, such as `profile="web-pki"`.
+            options: passed on to `TrustStore`, such as `max_depth=1`.
         """
         return TrustStore(self.certificates, crls=self._crls(revoked), **options)
 
@@ -300,7 +300,7 @@ class ClientCA:
             options: passed on to `ClientCertAuthenticator`, such as `authorize=...` or `trusted_proxies=...`, and to
                 `TrustStore`, such as `max_depth=...`.
         """
-        of_store = {name: options.pop(name) for name in ("max_depth", "profile", "revocation") if name in options}
+        of_store = {name: options.pop(name) for name in ("max_depth", "revocation") if name in options}
         made = ClientCertAuthenticator(self.trust_store(revoked=revoked, **of_store), proxy=proxy, **options)
         if "trusted_proxies" not in options:
             made._trust_every_peer()

@@ -7,10 +7,9 @@ import functools
 from collections.abc import Iterator
 from typing import Unpack
 
-from cryptography.hazmat.primitives.serialization import Encoding
-
 from ..core.authenticator import ClientCertAuthenticator
-from ..core.identity import ClientIdentity, _identity_of
+from ..core.certificate import ParsedCertificate
+from ..core.identity import ClientIdentity, read_identity
 from .ca import CertificateOptions, ClientCA
 
 __all__ = ["forged_identity", "trusting"]
@@ -47,7 +46,7 @@ def forged_identity(name: str = "client", **options: Unpack[CertificateOptions])
     """
     ca = _forger()
     issued = ca.issue(name, **options)
-    return _identity_of((*issued.chain, ca.certificate), issued.certificate.public_bytes(Encoding.DER), is_plain=False)
+    return read_identity([*map(ParsedCertificate, (*issued.chain, ca.certificate))])
 
 
 @functools.cache

@@ -1,0 +1,295 @@
+"""Which certificates of a bundle are anchors, and which certificates are linked to them by signatures.
+
+Anchors end a path; nobody checks who signed them. So too few anchors refuse good clients, and one too many silences
+the root that should stand above it: its constraints, its end and its CRL. The facts, as with OpenSSL:
+
+- A certificate counts as self-signed if its subject is its issuer, its authority key identifier means itself, and its
+  signature is of a kind that its own key makes. It is an anchor, unless its signature can be checked and is wrong.
+- An anchor's own signature is otherwise not relied on: roots of old PKIs are signed with SHA-1.
+
+Our decision where OpenSSL accepts self-signed anchors alone (it has `-partial_chain` for the rest): a certificate whose
+issuer's name no other certificate of the bundle bears is an anchor too. What cannot be used still counts as there.
+
+Links are made from the anchors down. A key is used only if the bundle has vouched for it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from .certificate import ParsedCertificate, describe, matches_authority_key_identifier
+from .errors import CertificateUntrusted, ClientCertError, quoted
+from .names import CanonicalName, rfc4514
+from .policy import require_ca, weak_signature
+
+__all__ = ["Bundle", "LeftOut", "Links", "why_unlinked"]
+
+MOST_CHECKS = 16
+"""The most signature checks for forwarded CAs. An honest chain of three needs two; ten of one name would need ninety."""
+
+_MOST_BITS_OF_BUNDLE, _MOST_BITS_FORWARDED, _EXPONENT_FORWARDED = 8192, 4096, 1 << 17
+_KINDS_FORWARDED = frozenset({"RSA", "RSASSA-PSS", "secp256r1", "secp384r1", "secp521r1", "Ed25519", "Ed448"})
+
+# The object identifiers of signatures and of the keys that make them, by how both begin. EdDSA and ML-DSA have one.
+_FAMILIES = (
+    ("1.2.840.113549.1.1.", "1.2.840.113549.1.1."),
+    ("1.2.840.10045.4.", "1.2.840.10045.2."),
+    ("1.2.840.10040.4.", "1.2.840.10040.4."),
+)
+
+
+class LeftOut(NamedTuple):
+    """A certificate of a bundle that cannot be used.
+
+    Attributes:
+        what: how messages call it: its position, and its serial number where that can be read.
+        why: what is wrong with it, to follow a colon.
+        subject: its canonical subject; None if it cannot be read.
+        spki: its key; None if it cannot be read.
+    """
+
+    what: str
+    why: str
+    subject: CanonicalName | None
+    spki: bytes | None
+
+
+class Links:
+    """Who has issued whom, of certificates that are linked to an anchor.
+
+    Parameters:
+        anchors: certificates that need no issuer.
+        others: certificates that are linked if one that is linked has signed them. Anything else stays out.
+        above: the bundle's links, if the others came from a client. Their keys and the checks for them are then limited.
+
+    Attributes:
+        unlinked: the others that are not linked.
+        is_exhausted: whether the limit on checks was reached.
+    """
+
+    def __init__(
+        self,
+        anchors: Iterable[ParsedCertificate],
+        others: Iterable[ParsedCertificate],
+        *,
+        above: Links | None = None,
+    ) -> None:
+        pending = list(others)
+        self._above = above
+        self._forwarded = frozenset(pending if above is not None else ())
+        self._by_subject: dict[CanonicalName, list[ParsedCertificate]] = {}
+        self._issuers: dict[ParsedCertificate, Sequence[ParsedCertificate]] = {}
+        self._signed: dict[tuple[ParsedCertificate, ParsedCertificate], bool] = {}
+        self._checks_left = MOST_CHECKS
+        self.is_exhausted = False
+        for anchor in anchors:
+            self._add(anchor)
+        linked: list[ParsedCertificate] = []
+        while found := [one for one in pending if self.issuers_of(one)]:
+            for one in found:
+                self._add(one)
+            linked += found
+            pending = [one for one in pending if one not in found]
+        self.unlinked: tuple[ParsedCertificate, ...] = tuple(pending)
+        self._issuers = {one: self.issuers_of(one) for one in linked}
+
+    def _add(self, one: ParsedCertificate) -> None:
+        self._by_subject.setdefault(one.subject, []).append(one)
+
+    def named(self, subject: CanonicalName) -> Sequence[ParsedCertificate]:
+        """Return the linked certificates of a subject."""
+        own = self._by_subject.get(subject, ())
+        return own if self._above is None else (*self._above.named(subject), *own)
+
+    def issuers_of(self, child: ParsedCertificate) -> Sequence[ParsedCertificate]:
+        """Return the linked CAs that have signed a certificate, in an order that no file and no client decides."""
+        known = self._issuers.get(child)
+        if known is None and self._above is not None:
+            known = self._above._issuers.get(child)
+        if known is not None:
+            return known
+        found = [
+            issuer
+            for issuer in self.named(child.issuer)
+            if issuer is not child and child.may_be_issued_by(issuer) and self.has_signed(issuer, child)
+        ]
+        return found if len(found) < 2 else sorted(found, key=lambda one: (one.not_after, one.der), reverse=True)
+
+    def has_signed(self, issuer: ParsedCertificate, child: ParsedCertificate) -> bool:
+        """Say whether a certificate's key has signed another one. Each pair is checked once."""
+        answer = self._signed.get((issuer, child))
+        if answer is None:
+            if issuer in self._forwarded or child in self._forwarded:
+                if not self._checks_left:
+                    self.is_exhausted = True
+                    return False
+                self._checks_left -= 1
+            answer = self._may_check_with(issuer) and child.is_signed_by(issuer)
+            self._signed[issuer, child] = answer
+        return answer
+
+    def _may_check_with(self, issuer: ParsedCertificate) -> bool:
+        """Say whether a key is of a size that does not make a check dear."""
+        try:
+            key = issuer.key
+        except ClientCertError:
+            return False
+        if issuer not in self._forwarded:
+            return not isinstance(key, rsa.RSAPublicKey) or key.key_size <= _MOST_BITS_OF_BUNDLE
+        if isinstance(key, rsa.RSAPublicKey):
+            return key.key_size <= _MOST_BITS_FORWARDED and key.public_numbers().e < _EXPONENT_FORWARDED
+        return issuer.key_kind in _KINDS_FORWARDED
+
+
+class Bundle:
+    """The certificates of a CA bundle: which are anchors, which are linked to them, and which cannot be used.
+
+    Parameters:
+        certificates: those that parse. Each is taken once.
+        left_out: those that do not. By name and key they count as there.
+
+    Attributes:
+        certificates: each once.
+        by_der: the same by their DER.
+        anchors: those that end a path.
+        links: who has issued whom.
+        unusable: why a certificate is neither an anchor nor linked to one, to follow a colon.
+        left_out: as given.
+    """
+
+    def __init__(self, certificates: Iterable[ParsedCertificate], left_out: Iterable[LeftOut]) -> None:
+        self.by_der: dict[bytes, ParsedCertificate] = {one.der: one for one in certificates}
+        self.certificates: tuple[ParsedCertificate, ...] = tuple(self.by_der.values())
+        self.left_out: tuple[LeftOut, ...] = tuple(left_out)
+        self.unusable: dict[ParsedCertificate, str] = {}
+        there = Counter(one.subject for one in (*self.certificates, *self.left_out))
+        self._by_subject: dict[CanonicalName | None, list[ParsedCertificate]] = {}
+        for one in self.certificates:
+            self._by_subject.setdefault(one.subject, []).append(one)
+        self.anchors: frozenset[ParsedCertificate] = frozenset(
+            one for one in self.certificates if self._is_anchor(one, there)
+        )
+        others = [one for one in self.certificates if one not in self.anchors]
+        self.links: Links = Links(self.anchors, [one for one in others if one not in self.unusable])
+        for one in self.links.unlinked:
+            self.unusable[one] = (
+                f"the bundle has a certificate of its issuer's name, {quoted(rfc4514(one.certificate.issuer))}, and no "
+                "usable one whose key has signed it. Put the right CA certificate into the bundle, or take this one out"
+            )
+
+    def _is_anchor(self, one: ParsedCertificate, there: Counter[CanonicalName | None]) -> bool:
+        if _counts_as_self_signed(one):
+            if one.scheme is not None and one.key_kind is not None and not one.is_signed_by(one):
+                self.unusable[one] = "it counts as self-signed, and its signature is wrong. Take it out of the bundle"
+                return False
+            return True
+        return (
+            there[None] == 0
+            and not _has_issuer(one, there)
+            # A cross-certificate: the root with its name and key stands for it.
+            and not any(
+                other is not one and other.spki == one.spki and _has_issuer(other, there)
+                for other in self._by_subject[one.subject]
+            )
+            and not any(other.subject == one.subject and other.spki in (None, one.spki) for other in self.left_out)
+        )
+
+    def holds(self, subject: CanonicalName) -> bool:
+        """Say whether a certificate of a subject is there, usable or not."""
+        return subject in self._by_subject or any(one.subject == subject for one in self.left_out)
+
+    def named(self, subject: CanonicalName) -> Sequence[ParsedCertificate]:
+        """Return all certificates of a subject that parse, the unusable ones too."""
+        return self._by_subject.get(subject, ())
+
+
+def _has_issuer(one: ParsedCertificate, there: Counter[CanonicalName | None]) -> bool:
+    """Say whether a certificate of its issuer's name is there: another one, or itself, if it counts as self-signed."""
+    own = one.is_self_issued and not _counts_as_self_signed(one)
+    return there[one.issuer] > own
+
+
+def _counts_as_self_signed(one: ParsedCertificate) -> bool:
+    """OpenSSL's EXFLAG_SS: the names, the authority key identifier, and the kind of key."""
+    return (
+        one.is_self_issued
+        and matches_authority_key_identifier(one.get(x509.AuthorityKeyIdentifier), one)
+        and _fits_own_key(one)
+    )
+
+
+def _fits_own_key(one: ParsedCertificate) -> bool:
+    if one.scheme is not None and one.key_kind is not None:
+        return one.key_kind in one.scheme.keys
+    signature = one.certificate.signature_algorithm_oid.dotted_string
+    key = one.certificate.public_key_algorithm_oid.dotted_string
+    return signature == key or any(signature.startswith(start) and key.startswith(of) for start, of in _FAMILIES)
+
+
+def why_unlinked(leaf: ParsedCertificate, links: Links, bundle: Bundle, source: str) -> ClientCertError:
+    """Return why no linked CA has issued a leaf, or the forwarded CA that it names, for the log.
+
+    Parameters:
+        leaf: a leaf without an issuer.
+        links: those of the bundle and of what was forwarded with the leaf.
+        bundle: the bundle.
+        source: how messages name it.
+    """
+    child, seen = leaf, [leaf]
+    while child.scheme is not None and not links.is_exhausted and not bundle.holds(child.issuer):
+        above = [one for one in links.unlinked if one.subject == child.issuer and one not in seen]
+        if not above:
+            return _stranger(child, leaf, bundle, source)
+        child = above[0]
+        seen.append(child)
+    if child.scheme is None:
+        return weak_signature(child)
+    named = f"{describe(child.certificate)} names {quoted(rfc4514(child.certificate.issuer))} as its issuer"
+    if links.is_exhausted:
+        return CertificateUntrusted(
+            f"{named}, and the forwarded chain needs more than {MOST_CHECKS} signature checks. The client has to send "
+            "its own chain and nothing else"
+        )
+    for one in bundle.left_out:
+        if one.subject == child.issuer:
+            return CertificateUntrusted(f"{named}, and {source} has it as {one.what}, which {one.why}")
+    for ca in bundle.named(child.issuer):
+        if ca in bundle.unusable:
+            why = bundle.unusable[ca]
+            return CertificateUntrusted(f"{named}, and {describe(ca.certificate)} in {source} is unusable: {why}")
+        try:
+            require_ca(ca)
+        except ClientCertError as error:
+            return error
+    return CertificateUntrusted(
+        f"{named}. {source} has a certificate of that name, and its key did not sign this, or the authority key "
+        "identifier means another key. The certificate comes from another CA, or from before that CA got a new key. If "
+        "both CAs are yours, put both into the bundle"
+    )
+
+
+def _stranger(child: ParsedCertificate, leaf: ParsedCertificate, bundle: Bundle, source: str) -> ClientCertError:
+    described = describe(child.certificate)
+    if child.is_self_issued:
+        return CertificateUntrusted(
+            f"{described} is self-signed, and {source} does not hold it. The client uses a certificate that it made "
+            "itself, or the bundle lacks that CA"
+        )
+    names = sorted({quoted(rfc4514(anchor.certificate.subject), 80) for anchor in bundle.anchors})
+    some = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    remedy = (
+        "If that is an intermediate CA of yours, add its certificate to the bundle: nginx and Caddy forward the leaf "
+        "alone"
+        if child is leaf
+        else "The client sent that intermediate CA. If it is yours, add the CA above it to the bundle"
+    )
+    return CertificateUntrusted(
+        f"{source} has no certificate named {quoted(rfc4514(child.certificate.issuer))}, the issuer of {described} (its "
+        f"anchors are {some}). {remedy}. If you do not know that CA, the client uses a certificate that is not meant "
+        "for you"
+    )

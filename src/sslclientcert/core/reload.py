@@ -1,0 +1,152 @@
+"""The files of a trust store and their changes.
+
+Kubernetes swaps a mounted secret through a symlink. There is no thread: a verification looks at the files' `stat` when
+the interval has passed. Bundle and CRLs are read as one consistent set. What does not load leaves the trust as it was:
+tried again at every look if the reason may pass (no file descriptors left), else when a file changes.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import os
+import time
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from .bundle import ParsedBundle, parse_certificates, parse_crls
+from .certificate import describe
+from .crl import RevocationList
+from .locks import ForkSafeLock
+from .validation import Snapshot
+
+__all__ = ["Files", "StrPath", "paths_of"]
+
+_log = logging.getLogger("sslclientcert")
+
+StrPath: TypeAlias = "str | os.PathLike[str]"
+
+_Stat: TypeAlias = "tuple[int, ...]"
+_Make: TypeAlias = "Callable[[ParsedBundle, Sequence[RevocationList], str, str], Snapshot]"
+
+
+def paths_of(paths: StrPath | Sequence[StrPath] | None, option: str) -> tuple[str, ...]:
+    """Return one path or several as a tuple.
+
+    Raises:
+        ValueError: the text of a certificate stands where a path is wanted. It is not quoted: it may be a key.
+    """
+    several = () if paths is None else (paths,) if isinstance(paths, (str, os.PathLike)) else tuple(paths)
+    found = tuple(map(os.fspath, several))
+    if any("-----BEGIN" in path for path in found):
+        raise ValueError(
+            f"{option} is the text of a PEM file, and has to be its path. TrustStore.from_pem takes the text"
+        )
+    return found
+
+
+class Files:
+    """Where a store comes from, and what is known of the files there.
+
+    Parameters:
+        ca: the paths of the CA bundle's files.
+        crl: the paths of the CRLs' files.
+        interval: the longest time, in seconds, for which a change may go unseen.
+        make: makes a snapshot of what was read, and of how messages name the bundle and the CRLs.
+    """
+
+    def __init__(self, ca: tuple[str, ...], crl: tuple[str, ...], interval: float, make: _Make) -> None:
+        self._ca = ca
+        self._crl = crl
+        self._interval = interval
+        self._make = make
+        self.next_look = 0.0
+        self.lock = ForkSafeLock()
+        self._seen: tuple[_Stat, ...] | None = None
+        self._failed: tuple[_Stat, ...] | None = None
+        self.failure: tuple[str | None, dt.datetime | None] = (None, None)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """All files."""
+        return self._ca + self._crl
+
+    def look(self, now: Snapshot) -> Snapshot:
+        """Return new trust if the files changed and load, else the trust of now. Called under the lock."""
+        self.next_look = time.monotonic() + self._interval
+        try:
+            stats = self._stats()
+            if stats in (self._seen, self._failed):
+                return now
+            trust = self.load(now)
+        except ValueError as error:
+            self._failed = stats
+            self.failed_with(error)
+        except Exception as error:  # noqa: BLE001  # on a request's path nothing but trust comes out of here
+            self.failed_with(error)
+        else:
+            _log.info("the trust store was reloaded from %s", trust.source)
+            return trust
+        return now
+
+    def failed_with(self, error: Exception) -> None:
+        """Keep what went wrong for the status, and log it if it is news."""
+        said, since = self.failure
+        if str(error) != said:
+            self.failure = (str(error), since or dt.datetime.now(dt.UTC))
+            _log.error(
+                "the trust store stays as it was, its changed files do not load: %s",
+                error,
+                extra={"code": "trust_store_unavailable"},
+            )
+
+    def load(self, now: Snapshot | None = None) -> Snapshot:
+        """Read all files as one consistent set: no file changed between the first and the last look.
+
+        Parameters:
+            now: the trust in force. What is usable in it must not be unusable in what is read.
+
+        Raises:
+            OSError: a file cannot be read.
+            ValueError: the content is not what it should be.
+        """
+        self.next_look = time.monotonic() + self._interval
+        for _ in range(3):
+            stats = self._stats()
+            contents = [_read(path) for path in self.paths]
+            if stats == self._stats():
+                break
+        else:
+            raise OSError(f"{self.paths[0]} keeps changing while it is read")
+        # Out of the list, so that a long CRL's text is not kept while its numbers are read.
+        crls: list[RevocationList] = []
+        for path in reversed(self._crl):
+            crls += parse_crls(contents.pop(), path)
+        bundle = sum(map(parse_certificates, contents, self._ca), ParsedBundle())
+        source, crl_source = " and ".join(self._ca), " and ".join(self._crl or self._ca)
+        trust = self._make(bundle, crls, source, crl_source)
+        if now is not None:
+            _require_no_loss(now, trust)
+        self._seen, self._failed, self.failure = stats, None, (None, None)
+        return trust
+
+    def _stats(self) -> tuple[_Stat, ...]:
+        # Through the symlinks: Kubernetes swaps ..data, which shows as another inode.
+        found = [os.stat(path) for path in self.paths]
+        return tuple((one.st_dev, one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns) for one in found)
+
+
+def _require_no_loss(now: Snapshot, new: Snapshot) -> None:
+    """Refuse a change by which a CA or CRL that is in use would be there and unusable."""
+    usable = {(one.subject, one.spki) for one in now.bundle.certificates if one not in now.bundle.unusable}
+    lost = [one.what for one in new.bundle.left_out if (one.subject, one.spki) in usable]
+    lost += [describe(one.certificate) for one in new.bundle.unusable if (one.subject, one.spki) in usable]
+    had = {crl.issuer for crl in now.revocation.crls if crl.fault is None}
+    lost += [crl.name for crl in new.revocation.crls if crl.fault is not None and crl.issuer in had]
+    if lost:
+        raise ValueError(f"{lost[0]} is in use, and it is unusable in the changed files")
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
