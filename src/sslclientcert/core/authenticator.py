@@ -350,10 +350,10 @@ class ClientCertAuthenticator:
         if presented is None:
             return None
         moment = dt.datetime.fromtimestamp(now, dt.UTC) if at is None else at.astimezone(dt.UTC)
-        identity, since, until = validate(trust, presented, moment)
+        valid = validate(trust, presented, moment)
         if at is None:
-            self._cache.put(_key(values), (identity, since.timestamp(), until.timestamp(), trust))
-        return identity
+            self._cache.put(_key(values), (valid.identity, valid.since.timestamp(), valid.until.timestamp(), trust))
+        return valid.identity
 
     def require_rule(self, identity: ClientIdentity, rule: Rule, *, peer: str | None = None) -> None:
         """Ask a rule about an identity that this authenticator has given: what a route demands beyond `authorize`.

@@ -66,8 +66,8 @@ def describe(certificate: x509.Certificate) -> str:
 
 
 DOES_NOT_PARSE = (
-    "does not parse as DER (X.690). OpenSSL may accept it: the page on the verification policy lists the kinds. Reissue "
-    "it with an encoder that writes DER"
+    "does not parse as DER (X.690). OpenSSL may accept it; the page on the verification policy lists the kinds. "
+    "Reissue it with software that writes DER"
 )
 
 

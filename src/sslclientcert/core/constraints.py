@@ -39,7 +39,7 @@ _HOST_NAME = re.compile(_HOST)
 _DNS = re.compile(rf"(?:\*\.)?{_HOST}")
 _LOOKS_LIKE_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})+")  # OpenSSL, cn2dnsid: two labels at least
 _EMAIL = re.compile(rf"[^@\x00-\x20\x7f]+@{_HOST}")
-# Without a port OpenSSL would take a later colon for the end of the host name; a question mark it takes for a part of it.
+# OpenSSL takes any later colon for the end of the host name, and a question mark for a part of it.
 _URI = re.compile(rf"[A-Za-z][A-Za-z0-9+.-]*://({_HOST})(?::[0-9]*(?:/[!-~]*)?|(?:/[!-9;-~]*)?)")
 _BASES = {
     "DNS": re.compile(rf"\.?{_HOST}|"),
@@ -96,7 +96,8 @@ class Names:
 
 
 def _name(name: x509.GeneralName) -> _Name:
-    kind, value, text = _kind(name), None, str(name.value)
+    kind, text = _kind(name), str(name.value)
+    value: Any = None
     if isinstance(name, x509.DNSName):
         value = text.lower() if _DNS.fullmatch(text) else None
     elif isinstance(name, x509.RFC822Name):

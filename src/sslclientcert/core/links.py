@@ -30,7 +30,7 @@ from .policy import require_ca, weak_signature
 __all__ = ["Bundle", "LeftOut", "Links", "why_unlinked"]
 
 MOST_CHECKS = 16
-"""The most signature checks for forwarded CAs. An honest chain of three needs two; ten of one name would need ninety."""
+"""The most signature checks for forwarded CAs. An honest chain of three needs two; ten of one name would cost 90."""
 
 _MOST_BITS_OF_BUNDLE, _MOST_BITS_FORWARDED, _EXPONENT_FORWARDED = 8192, 4096, 1 << 17
 _KINDS_FORWARDED = frozenset({"RSA", "RSASSA-PSS", "secp256r1", "secp384r1", "secp521r1", "Ed25519", "Ed448"})
@@ -65,7 +65,7 @@ class Links:
     Parameters:
         anchors: certificates that need no issuer.
         others: certificates that are linked if one that is linked has signed them. Anything else stays out.
-        above: the bundle's links, if the others came from a client. Their keys and the checks for them are then limited.
+        above: the bundle's links, if the others came from a client. Their keys and their checks are then limited.
 
     Attributes:
         unlinked: the others that are not linked.
@@ -89,12 +89,12 @@ class Links:
         self.is_exhausted = False
         for anchor in anchors:
             self._add(anchor)
-        linked: list[ParsedCertificate] = []
+        linked: dict[ParsedCertificate, None] = {}
         while found := [one for one in pending if self.issuers_of(one)]:
             for one in found:
                 self._add(one)
-            linked += found
-            pending = [one for one in pending if one not in found]
+            linked |= dict.fromkeys(found)
+            pending = [one for one in pending if one not in linked]
         self.unlinked: tuple[ParsedCertificate, ...] = tuple(pending)
         self._issuers = {one: self.issuers_of(one) for one in linked}
 
@@ -167,7 +167,8 @@ class Bundle:
         self.certificates: tuple[ParsedCertificate, ...] = tuple(self.by_der.values())
         self.left_out: tuple[LeftOut, ...] = tuple(left_out)
         self.unusable: dict[ParsedCertificate, str] = {}
-        there = Counter(one.subject for one in (*self.certificates, *self.left_out))
+        there: Counter[CanonicalName | None] = Counter(one.subject for one in self.certificates)
+        there.update(one.subject for one in self.left_out)
         self._by_subject: dict[CanonicalName | None, list[ParsedCertificate]] = {}
         for one in self.certificates:
             self._by_subject.setdefault(one.subject, []).append(one)
@@ -289,7 +290,7 @@ def _stranger(child: ParsedCertificate, leaf: ParsedCertificate, bundle: Bundle,
         else "The client sent that intermediate CA. If it is yours, add the CA above it to the bundle"
     )
     return CertificateUntrusted(
-        f"{source} has no certificate named {quoted(rfc4514(child.certificate.issuer))}, the issuer of {described} (its "
-        f"anchors are {some}). {remedy}. If you do not know that CA, the client uses a certificate that is not meant "
-        "for you"
+        f"{source} has no certificate named {quoted(rfc4514(child.certificate.issuer))}, the issuer of {described}. "
+        f"Its anchors are {some}. {remedy}. If you do not know that CA, the client uses a certificate that is not "
+        "meant for you"
     )

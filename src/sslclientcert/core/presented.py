@@ -42,7 +42,7 @@ class PresentedChain:
 
     leaf: x509.Certificate
     intermediates: tuple[x509.Certificate, ...] = ()
-    is_leaf_bound: bool = True
+    is_leaf_bound: bool = dataclasses.field(default=True, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "intermediates", tuple(self.intermediates))

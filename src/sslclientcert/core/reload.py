@@ -37,7 +37,7 @@ def paths_of(paths: StrPath | Sequence[StrPath] | None, option: str) -> tuple[st
         ValueError: the text of a certificate stands where a path is wanted. It is not quoted: it may be a key.
     """
     several = () if paths is None else (paths,) if isinstance(paths, (str, os.PathLike)) else tuple(paths)
-    found = tuple(map(os.fspath, several))
+    found = tuple(os.fspath(path) for path in several)
     if any("-----BEGIN" in path for path in found):
         raise ValueError(
             f"{option} is the text of a PEM file, and has to be its path. TrustStore.from_pem takes the text"
@@ -74,6 +74,7 @@ class Files:
     def look(self, now: Snapshot) -> Snapshot:
         """Return new trust if the files changed and load, else the trust of now. Called under the lock."""
         self.next_look = time.monotonic() + self._interval
+        stats = None
         try:
             stats = self._stats()
             if stats in (self._seen, self._failed):

@@ -139,8 +139,8 @@ class RevocationLists:
         start = f"no CRL covers {described}: "
         if not of_issuer:
             return RevocationUnknown(
-                f"{start}there is none of its issuer {quoted(rfc4514(issuer.certificate.subject))}. Every CA below which "
-                "certificates are checked needs one, the root too if there are intermediates"
+                f"{start}there is none of its issuer {quoted(rfc4514(issuer.certificate.subject))}. Every CA that "
+                "issues what is checked needs one, the root too if there are intermediates"
             )
         if covering:
             return RevocationUnknown(

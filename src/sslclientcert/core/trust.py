@@ -67,7 +67,8 @@ class _Policy(NamedTuple):
         bundle, lists = Bundle(*parsed), list(crls)
         if not bundle.anchors:
             raise ValueError(
-                f"{source} has no anchor. {'. '.join(odd_certificates(bundle, has_crls=False))}. Put the root CA into it"
+                f"{source} has no anchor; put the root CA into it. "
+                + ". ".join(odd_certificates(bundle, has_crls=False))
             )
         skew = dt.timedelta(seconds=self.clock_skew)
         mode = self.revocation or ("require" if lists else "off")

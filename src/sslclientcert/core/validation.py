@@ -149,8 +149,9 @@ class _Search:
         """
         require_validity(self._leaf, self._at, self._trust.clock_skew)
         require_client_leaf(self._leaf)
-        pinned = self._bundle.by_der.get(self._leaf.der)
-        if pinned in self._bundle.anchors:
+        if self._bundle.by_der.get(self._leaf.der) in self._bundle.anchors:
+            if self._leaf.is_self_issued:
+                self._trust.revocation.require_unrevoked(self._leaf, self._leaf, self._at, is_needed=False)
             return (self._leaf,)
         self.links = Links((), self._forwarded, above=self._bundle.links)
         found = self._extended((self._leaf,))
