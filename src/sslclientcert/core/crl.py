@@ -54,7 +54,8 @@ class Scope(NamedTuple):
 
     Attributes:
         only_users, only_cas: whether it is about end-entity certificates alone, or about CA certificates alone.
-        points: the names of its distribution point, one of which a certificate must have; None if it has no such name.
+        points: the names of its distribution point, one of which a certificate must have; None if it has no such name,
+            none if it is about attribute certificates.
         is_delta: whether it says only what changed since a complete CRL.
     """
 
@@ -192,13 +193,13 @@ def _scope(point: x509.IssuingDistributionPoint) -> Scope:
     for is_set, what in (
         (point.indirect_crl, "it is indirect"),
         (point.only_some_reasons, "it is only about some reasons"),
-        (point.only_contains_attribute_certs, "it is about attribute certificates"),
         (point.relative_name, "the name of its distribution point is relative to its issuer's"),
     ):
         if is_set:
             raise _UnusableError(f"{what} (issuing distribution point, RFC 5280 section 5.2.5), which is not processed")
     points = None if point.full_name is None else frozenset(map(_comparable, point.full_name))
-    return Scope(point.only_contains_user_certs, point.only_contains_ca_certs, points)
+    of_attributes = point.only_contains_attribute_certs
+    return Scope(point.only_contains_user_certs, point.only_contains_ca_certs, frozenset() if of_attributes else points)
 
 
 # The DER

@@ -59,7 +59,7 @@ class RevocationLists:
                 raise ValueError(f"{source}: {error}") from error
             self._by_issuer.setdefault(crl.issuer, []).append(crl)
         for of_issuer in self._by_issuer.values():
-            of_issuer.sort(key=lambda crl: (crl.this_update, crl.number or 0), reverse=True)
+            of_issuer.sort(key=lambda crl: crl.this_update, reverse=True)
 
     @property
     def crls(self) -> tuple[RevocationList, ...]:
@@ -168,7 +168,7 @@ def _in_force(
     """Return the CRLs to ask, and whether one is current.
 
     Parameters:
-        of_scope: CRLs of one issuer and one scope, the newest first.
+        of_scope: CRLs of one issuer and one scope.
         at: the time of validation.
         clock_skew: by how much it may be wrong.
         is_delta: whether they are delta CRLs, of which only the current one says anything.
@@ -177,8 +177,19 @@ def _in_force(
     that one is not. So is, where none is current, one that has yet to begin.
     """
     begun = [crl for crl in of_scope if crl.this_update - at <= clock_skew]
-    current = [crl for crl in begun if at - crl.next_update <= clock_skew][:1]
-    return current if is_delta else [*begun[:1], *(current or of_scope[:1])], bool(current)
+    current = _newest([crl for crl in begun if at - crl.next_update <= clock_skew])
+    return current if is_delta else [*_newest(begun), *(current or _newest(of_scope))], bool(current)
+
+
+def _newest(crls: Sequence[RevocationList]) -> list[RevocationList]:
+    """Return those that no other one is newer than: several, where neither time nor CRL number decides."""
+    return [crl for crl in crls if not any(_is_newer(other, crl) for other in crls)]
+
+
+def _is_newer(one: RevocationList, other: RevocationList) -> bool:
+    if one.this_update == other.this_update and one.number is not None and other.number is not None:
+        return one.number > other.number
+    return one.this_update > other.this_update
 
 
 def _moved(time: dt.datetime, by: dt.timedelta) -> Iterator[dt.datetime]:
