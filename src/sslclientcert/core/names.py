@@ -8,6 +8,7 @@ texts may therefore differ and mean one name, and so names are compared by their
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from typing import TypeAlias
@@ -88,6 +89,7 @@ def _pair(elements: list[bytes]) -> tuple[bytes, bytes]:
     return oid, value
 
 
+@functools.lru_cache(128)  # clients are many, their issuers few
 def canonical(name: bytes) -> CanonicalName:
     """Return what names have in common that mean one: OpenSSL's canonical form of X509_NAME.
 

@@ -143,18 +143,17 @@ def require_client_leaf(leaf: ParsedCertificate) -> None:
         CertificateUnsuitable: the detail says which rule.
     """
     _require_form(leaf)
-    described = describe(leaf.certificate) if leaf.extensions else ""
     key_usage = leaf.get(x509.KeyUsage)
     if key_usage is not None and not (key_usage.digital_signature or key_usage.key_agreement):
         raise CertificateUnsuitable(
-            f"{described} has a key usage without digitalSignature and keyAgreement, so its key must not authenticate "
+            f"{describe(leaf.certificate)} has a key usage without digitalSignature and keyAgreement, so its key must not authenticate "
             "a TLS client (RFC 5280 section 4.2.1.3): reissue it with digitalSignature"
         )
     purposes = leaf.get(x509.ExtendedKeyUsage)
     if purposes is not None and ExtendedKeyUsageOID.CLIENT_AUTH not in purposes:
         raise CertificateUnsuitable(
-            f"{described} is not for client authentication: its extended key usage is {_purposes(purposes)} (RFC 5280 "
-            "section 4.2.1.12). Reissue it with clientAuth, or without an extended key usage"
+            f"{describe(leaf.certificate)} is not for client authentication: its extended key usage is "
+            f"{_purposes(purposes)} (RFC 5280 section 4.2.1.12). Reissue it with clientAuth, or without an extended key usage"
         )
     # `nsCertType = server` still stands in old configuration files. A BIT STRING; its first bit is "SSL client".
     relic = leaf.extensions.get(_NETSCAPE_CERT_TYPE)
@@ -162,7 +161,8 @@ def require_client_leaf(leaf: ParsedCertificate) -> None:
         len(relic.value) > 3 and relic.value[0] == 0x03 and relic.value[3] & 0x80
     ):
         raise CertificateUnsuitable(
-            f"{described} has a Netscape certificate type that is not SSL client: reissue it without, or with client"
+            f"{describe(leaf.certificate)} has a Netscape certificate type that is not SSL client: reissue it without, or "
+            "with client"
         )
 
 

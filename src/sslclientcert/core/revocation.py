@@ -80,7 +80,9 @@ class RevocationLists:
         Raises:
             ClientCertError: `certificate_revoked`, `revocation_unknown`.
         """
-        of_issuer = () if self.mode == "off" else self._by_issuer.get(issuer.subject, ())
+        if self.mode == "off":
+            return
+        of_issuer = self._by_issuer.get(issuer.subject, ())
         signed = [crl for crl in of_issuer if crl.is_by(issuer)]
         covering = [crl for crl in signed if crl.fault is None and crl.scope.covers(certificate)]
         is_current = False
@@ -93,7 +95,7 @@ class RevocationLists:
                     if certificate.certificate.serial_number in crl.serial_numbers:
                         raise CertificateRevoked(f"{describe(certificate.certificate)} is on {crl.name}")
                 is_current = is_current or (current and not scope.is_delta)
-        if self.mode == "off" or not is_needed:
+        if not is_needed:
             return
         for crl in of_issuer:
             if crl.fault is not None and crl.may_be_by(issuer):
