@@ -14,13 +14,14 @@ import pytest
 from markdown_it import MarkdownIt
 
 from sslclientcert import PROXIES as ROWS
+from sslclientcert.cli.proxies import configuration_of
 
 from .configurations import PAGES, PROXIES, blocks
 from .fronts import FORGERIES, Front, front
 from .pki import Pki
 from .servers import Application, Reply, application
 
-RUN = ("nginx-ingress", *PROXIES)
+RUN = ("nginx-ingress", "traefik-ingress-nginx", *PROXIES)
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +161,9 @@ def table(heading: str, column: str) -> dict[str, str]:
 
 
 def column_of(front_: Front) -> str:
-    return {"nginx-ingress": "ingress-nginx", "rfc9440": "haproxy"}.get(front_.name, front_.name)
+    return {"nginx-ingress": "ingress-nginx", "rfc9440": "haproxy", "traefik-ingress-nginx": "traefik"}.get(
+        front_.name, front_.name
+    )
 
 
 SHOWN = {
@@ -241,11 +244,11 @@ def test_no_configuration_stands_on_a_page_that_is_not_loaded(page: str) -> None
 @pytest.mark.parametrize("page", PROXIES)
 def test_the_snippet_to_copy_is_in_the_configuration_that_is_tested(page: str) -> None:
     said = " ".join(" ".join(blocks(page).values()).split())
-    for line in ROWS[page].configuration.splitlines():
+    for line in configuration_of(ROWS[page]).splitlines():
         assert " ".join(line.split()).removesuffix(" {") in said, line
 
 
 @pytest.mark.parametrize("name", sorted(ROWS.keys() - set(PROXIES)))
 def test_the_snippet_of_a_row_that_is_not_tested_like_that_is_on_its_page(name: str) -> None:
     page = "nginx-ingress" if name == "nginx-ingress" else "cloud"
-    assert f"```text\n{ROWS[name].configuration}```\n" in (PAGES / f"{page}.md").read_text(encoding="utf-8")
+    assert f"```text\n{configuration_of(ROWS[name])}```\n" in (PAGES / f"{page}.md").read_text(encoding="utf-8")

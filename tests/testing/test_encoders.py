@@ -20,7 +20,8 @@ from cryptography.x509.oid import NameOID
 from sslclientcert import PROXIES, ClientCertAuthenticator, ClientCertError, Proxy, TrustStore
 from sslclientcert.core.decoding import ENCODINGS
 from sslclientcert.testing import ClientCA, IssuedCertificate, encode
-from sslclientcert.testing.encoders import _ENCODERS, openssl_name
+from sslclientcert.testing._names import openssl_name
+from sslclientcert.testing.encoders import _WIRES
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 
@@ -73,7 +74,7 @@ def ca() -> ClientCA:
 
 
 def test_every_row_of_the_table_has_an_encoder_of_its_own() -> None:
-    assert _ENCODERS.keys() == PROXIES.keys()
+    assert _WIRES.keys() == PROXIES.keys()
 
 
 @pytest.mark.parametrize("encoding", sorted({row.certificate_encoding for row in PROXIES.values()} | {"xfcc-first"}))

@@ -29,6 +29,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from sslclientcert import PROXIES, ClientCertAuthenticator, ClientCertError, TrustStore
 from sslclientcert.cli.nginx import Ingress, nginx
+from sslclientcert.cli.proxies import configuration_of
 from sslclientcert.core.headers import HeaderReader, folded
 from sslclientcert.core.presented import presented_by
 from sslclientcert.testing import ClientCA, IssuedCertificate
@@ -232,7 +233,7 @@ def documented(stage: Stage) -> Iterator[Entry]:
     def entry(row: str, manual: str, send: Callable[[str], Lines], clients: Iterable[str]) -> Entry:
         sent = {client: send(client) for client in clients}
         vectors = [{"client": client, "headers": lines, **stage.answer(row, lines)} for client, lines in sent.items()]
-        about = {"manual": manual, "configuration": PROXIES[row].configuration, "imitated": True}
+        about = {"manual": manual, "configuration": configuration_of(PROXIES[row]), "imitated": True}
         return {"proxy": row, **about, "vectors": vectors}
 
     def passthrough(client: str) -> Lines:
