@@ -144,6 +144,32 @@ def traefik_ingress_nginx(
             yield started
 
 
+# What the router of OpenShift writes for spec.clientTLS (https://github.com/openshift/router, haproxy-config.template):
+# it sets its headers on every request, and takes no other spelling of them away.
+_OPENSHIFT = """\
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 30s
+    timeout server 30s
+
+frontend fe_sni
+    bind 127.0.0.1:@PORT@ ssl crt {site}/tls.pem ca-file {bundle} {verify} alpn h2,http/1.1
+    http-request set-header X-SSL-Client-Verify %[ssl_c_verify]
+    http-request set-header X-SSL-Client-DER %{{+Q}}[ssl_c_der,base64]
+    default_backend app
+
+backend app
+    server app {upstream}
+"""
+
+
+def openshift(site: Site, upstream: str, *, verifies: bool) -> str:
+    """Return the configuration of HAProxy in OpenShift's router, which refuses bad certificates itself or does not."""
+    verify = "verify required" if verifies else "verify optional crt-ignore-err all ca-ignore-err all"
+    return _OPENSHIFT.format(site=site.site, bundle=site.bundle, upstream=upstream, verify=verify)
+
+
 @contextmanager
 def front(
     name: str, pki: Pki, upstream: Application, folder: Path, *, verifies: bool, change: str = "", row: str = ""
@@ -162,6 +188,10 @@ def front(
     mode = "on" if verifies else "optional_no_ca"
     if name == "traefik-ingress-nginx":
         with traefik_ingress_nginx(pki, upstream.upstream, folder, {"auth-tls-verify-client": mode}) as started:
+            yield Front(name=name, pki=pki, port=started.port)
+        return
+    if name == "openshift":
+        with running("haproxy", openshift(pki, upstream.upstream, verifies=verifies), folder) as started:
             yield Front(name=name, pki=pki, port=started.port)
         return
     if name == "nginx-ingress":

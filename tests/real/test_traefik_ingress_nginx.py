@@ -1,4 +1,4 @@
-"""The Ingress objects of ingress-nginx, read by the real Traefik: who is let in by one word, and what a forgery does."""
+"""Ingress objects of ingress-nginx, read by the real Traefik: who is let in by one word, and what a forgery does."""
 
 from __future__ import annotations
 

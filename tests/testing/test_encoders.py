@@ -161,6 +161,12 @@ def test_a_row_derived_from_the_table_keeps_the_proxys_ways_under_its_own_names(
         },
         "cloudflare": {},
         "azure-app-service": {},
+        "traefik-ingress-nginx": {"ssl-client-verify": "NONE"},
+        "openshift": {"x-ssl-client-der": "", "x-ssl-client-verify": "0"},
+        "aws-cloudfront": {"cloudfront-viewer-cert-present": "0"},
+        "cloudflare-forwarding": {},
+        "azure-application-gateway": {"x-client-cert": "", "x-client-cert-verify": "NONE"},
+        "cloud-foundry": {},
     }.items(),
 )
 def test_no_certificate_looks_as_the_manuals_say(proxy: str, headers: dict[str, str]) -> None:

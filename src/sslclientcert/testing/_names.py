@@ -104,6 +104,8 @@ _GO_SINGLE = ("SERIALNUMBER", "CN")  # of which the last alone is kept
 def go_name(name: x509.Name) -> str:
     """Return a distinguished name as Go prints it, which Traefik sends: attributes of one type together, in Go's order.
 
+    What is not ASCII is UTF-8 on the wire, and so in the result, which is to be read as latin-1.
+
     Source: https://pkg.go.dev/crypto/x509/pkix#Name.String
     """
     attributes = list(name)
@@ -117,8 +119,8 @@ def go_name(name: x509.Name) -> str:
 
 
 def _go_escaped(attribute: x509.NameAttribute[str | bytes]) -> str:
-    text = str(attribute.value)
-    last = len(text.encode()) - 1
+    text = str(attribute.value).encode().decode("latin-1")
+    last = len(text) - 1
     return "".join(
         f"\\{each}"
         if each in ',+"\\<>;' or (each == " " and place in (0, last)) or (each == "#" and place == 0)

@@ -96,7 +96,7 @@ class _Wire:
         chain: the value of the chain header, of the DER of what followed the leaf, which may be nothing.
         failed: the verdict on a bad certificate, by OpenSSL's number. That on a good one is the row's.
         no_verdict: the verdict if there was no certificate; None for the row's.
-        name: subject and issuer.
+        name: subject and issuer; None where the header is then absent.
         others: what else it sends with a certificate, which the library does not read.
     """
 
@@ -105,7 +105,7 @@ class _Wire:
     chain: Callable[..., str | None] | None = None
     failed: Callable[[int], str] | None = None
     no_verdict: str | None = None
-    name: Callable[[x509.Name], str] = openssl_name
+    name: Callable[[x509.Name], str | None] = lambda name: openssl_name(name) or None
     others: Callable[[x509.Certificate], Iterator[_Line]] | None = None
 
     def lines(self, row: Proxy, client: _Client | None) -> Iterator[_Line]:
@@ -116,7 +116,7 @@ class _Wire:
         yield row.verdict_header, self._verdict(row, client)
         yield row.presence_header, row.presence_yes if client else row.presence_no
         if client and client.certificate:
-            yield row.subject_header, self.name(client.certificate.subject) or None
+            yield row.subject_header, self.name(client.certificate.subject)
             yield row.issuer_header, self.name(client.certificate.issuer)
             yield from self.others(client.certificate) if self.others else ()
         if client:
@@ -268,7 +268,7 @@ _WIRES: Mapping[str, _Wire] = {
     "traefik-ingress-nginx": _Wire(
         leaf=_escaped_pem,
         failed=lambda verdict: "FAILED:x509: " + OPENSSL_VERDICTS.get(verdict, "certificate is not valid"),
-        name=go_name,
+        name=lambda name: go_name(name).strip(" "),  # Go trims what it sends, an escaped space at the end too
     ),
     "nginx": _NGINX,
     "envoy": _ENVOY,
