@@ -31,6 +31,8 @@ FIELDS = {
     "traefik.io/v1alpha1 Middleware": "headers.customRequestHeaders.X-Forwarded-Tls-Client-Cert passTLSClientCert.pem",
     "traefik.io/v1alpha1 IngressRoute": "entryPoints[] routes[].kind routes[].match routes[].middlewares[].name "
     "routes[].services[].name routes[].services[].port tls.secretName tls.options.name tls.options.namespace",
+    # https://docs.openshift.com/container-platform/latest/networking/ingress-operator.html (mutual TLS)
+    "operator.openshift.io/v1 IngressController": "clientTLS.clientCertificatePolicy clientTLS.clientCA.name",
     # https://gateway-api.sigs.k8s.io/reference/spec/ ; tls.frontend: https://gateway-api.sigs.k8s.io/geps/gep-91/
     "gateway.networking.k8s.io/v1 Gateway": "gatewayClassName listeners[].name listeners[].protocol listeners[].port "
     "listeners[].hostname listeners[].tls.mode listeners[].tls.certificateRefs[].kind "
@@ -159,6 +161,11 @@ def test_haproxy_ingress_sets_the_lines_of_its_row() -> None:
     (ingress,) = [each for each in of_kind("Ingress") if each["spec"]["ingressClassName"] == "haproxy"]
     snippet = ingress["metadata"]["annotations"]["haproxy-ingress.github.io/config-backend"]
     assert lines(configuration_of(PROXIES["haproxy"])) == lines(snippet)
+
+
+def test_the_router_of_openshift_is_configured_as_its_row_says() -> None:
+    (controller,) = of_kind("IngressController")
+    assert controller == yaml.safe_load(configuration_of(PROXIES["openshift"]))
 
 
 def test_nginx_gateway_fabric_sets_the_header_lines_of_its_row() -> None:

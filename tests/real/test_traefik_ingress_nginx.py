@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -18,11 +18,11 @@ from .test_unsafe import ANYBODY, NOBODY, VICTIM, Probe, outcome, probe  # noqa:
 
 ROW = "traefik-ingress-nginx"
 PASSED = "auth-tls-pass-certificate-to-upstream"
-NOT_PASSED = {PASSED: None}
-OPTIONAL = {"auth-tls-verify-client": "optional_no_ca"}
-OVER_PLAIN_HTTP = {"ssl-redirect": "false"}
+Annotations = dict[str, str | None]
+NOT_PASSED: Annotations = {PASSED: None}
+OPTIONAL: Annotations = {"auth-tls-verify-client": "optional_no_ca"}
+OVER_PLAIN_HTTP: Annotations = {"ssl-redirect": "false"}
 
-Annotations = Mapping[str, str | None]
 Stand = Callable[..., AbstractContextManager[Front]]
 
 

@@ -187,10 +187,10 @@ def capture(stage: Stage) -> Iterator[Entry]:
 
     row = "traefik-ingress-nginx"
     for mode in ("on", "optional_no_ca"):
-        said = {"auth-tls-verify-client": mode, "auth-tls-verify-depth": "2"}
-        with traefik_ingress_nginx(stage, stage.upstream, Path(tempfile.mkdtemp(dir=stage.folder)), said) as traefik:
-            lines = "".join(f"nginx.ingress.kubernetes.io/{name}: {value}\n" for name, value in said.items())
-            about = {"sent_by": f"traefik {rigs.version('traefik')}", "configuration": lines}
+        own = {"auth-tls-verify-client": mode, "auth-tls-verify-depth": "2"}
+        with traefik_ingress_nginx(stage, stage.upstream, Path(tempfile.mkdtemp(dir=stage.folder)), own) as traefik:
+            annotations = "".join(f"nginx.ingress.kubernetes.io/{name}: {value}\n" for name, value in own.items())
+            about = {"sent_by": f"traefik {rigs.version('traefik')}", "configuration": annotations}
             yield {"proxy": row, **about, "imitated": mode == "on", "vectors": stage.vectors(traefik.port, row)}
     text = openshift(stage, stage.upstream, verifies=False)
     with rigs.running("haproxy", text, Path(tempfile.mkdtemp(dir=stage.folder))) as router:

@@ -46,7 +46,9 @@ def _text(value: object) -> str:
 class HeaderReader:
     """Reads a fixed list of headers, each of which may come at most once, apart from those that are lists.
 
-    The lines of a list are joined by ", " (RFC 9110 section 5.3), as many a server does itself. The result is a tuple of values in the order of `names`, None where the header is absent or there is no name; and
+    The lines of a list are joined by ", " (RFC 9110 section 5.3), as many a server does itself.
+
+    The result is a tuple of values in the order of `names`, None where the header is absent or there is no name; and
     how many characters they hold together. Tuples of the exact text are what the authenticator keys its cache by.
     """
 

@@ -1,7 +1,7 @@
 """The proxies: a table of frozen rows, one a proxy, that says which headers it sends and how they are encoded.
 
-Code never branches on a proxy's name. A new proxy is one row here, its encoder in `testing`, one captured vector, and its
-configuration, which `sslclientcert proxies` prints. A deployment with headers of its own makes its row with
+Code never branches on a proxy's name. A new proxy is one row here, one entry of `testing.encoders`, one captured
+vector, and one page or line of documentation. A deployment with headers of its own makes its row with
 `dataclasses.replace` or `Proxy(...)`.
 """
 
