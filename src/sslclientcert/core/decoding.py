@@ -204,7 +204,7 @@ _XFCC_PAIR = re.compile(
 )
 # Envoy repeats these for several SANs; the others stand for one thing and may come once.
 _XFCC_REPEATABLE = frozenset({"by", "uri", "dns"})
-_XFCC_MOST_PAIRS = 2000  # far more names than certificates have; reading so many takes two milliseconds
+_XFCC_MOST_PAIRS = 2000  # far more names than certificates have; reading so many takes some milliseconds
 
 
 def _xfcc_elements(text: str) -> list[dict[str, str]]:
