@@ -95,13 +95,10 @@ def test_what_a_verdict_says_of_a_failure_may_hold_commas(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in ROWS if PROXIES[name].verdict_header])
 def test_a_long_verdict_is_read_in_linear_time(name: str) -> None:
     grammar = re.compile(PROXIES[name].verdict_grammar)
-    took = []
-    for size in (2000, 200_000):
-        value = "FAILED:" + ", " * size
-        started = time.perf_counter()
-        grammar.fullmatch(value)
-        took.append(time.perf_counter() - started)
-    assert took[1] < 1000 * took[0] + 0.1
+    started = time.perf_counter()
+    for unit in (", ", "x,", "x", ",SUCCES"):
+        grammar.fullmatch("FAILED:" + unit * 200_000)
+    assert time.perf_counter() - started < 20  # seconds; of quadratic time it would be hours
 
 
 @pytest.mark.parametrize("name", ROWS)

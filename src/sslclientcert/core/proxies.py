@@ -21,7 +21,7 @@ __all__ = ["PROXIES", "TOKEN", "Proxy", "proxy_named"]
 def _openssl_verdicts(*words: str) -> str:
     """Return the grammar of these words and of FAILED, whose text may hold commas, but no other verdict behind one."""
     others = "|".join(map(re.escape, filter(None, words)))
-    return rf"{'|'.join(map(re.escape, words))}|FAILED:(?:(?!,\s*(?:{others}|FAILED:)).)*(?<![,\s])"
+    return rf"{'|'.join(map(re.escape, words))}|FAILED:(?:(?!,\s*(?:{others}|FAILED:)).)*+(?<![,\s])"
 
 
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
