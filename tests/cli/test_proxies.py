@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import re
 import textwrap
 
 import pytest
 
 from sslclientcert import PROXIES
+from sslclientcert.cli.proxies import configuration_of
 
 from .conftest import Command
 
@@ -25,7 +27,7 @@ def test_the_configuration_of_each_follows_the_table(command: Command) -> None:
     _, *snippets = command("proxies").out.rstrip("\n").split("\n\n")
     assert [snippet.partition("\n")[0] for snippet in snippets] == list(PROXIES)
     for snippet, row in zip(snippets, PROXIES.values(), strict=True):
-        assert textwrap.dedent(snippet.partition("\n")[2]) == row.configuration.rstrip()
+        assert textwrap.dedent(snippet.partition("\n")[2]) == configuration_of(row).rstrip()
 
 
 @pytest.mark.parametrize("name", PROXIES)
@@ -33,7 +35,7 @@ def test_one_proxy_is_shown_with_its_configuration_to_copy(command: Command, nam
     said = command("proxies", name)
     assert said.status == 0
     assert all(header in said.out for header in PROXIES[name].headers if header)
-    assert said.out.rstrip().endswith(PROXIES[name].configuration.rstrip())
+    assert said.out.rstrip().endswith(configuration_of(PROXIES[name]).rstrip())
 
 
 def test_json_has_the_fields_of_the_rows(command: Command) -> None:
@@ -49,3 +51,20 @@ def test_an_unknown_proxy_is_met_with_those_there_are(command: Command) -> None:
     said = command("proxies", "ngnix")
     assert (said.status, said.out) == (2, "")
     assert said.err.startswith("sslclientcert: unknown proxy 'ngnix'; the table has nginx-ingress, nginx, envoy, ")
+
+
+# These name the header themselves.
+OWN_NAME = {
+    *("nginx-ingress", "envoy", "traefik", "traefik-ingress-nginx", "openshift", "cloud-foundry"),
+    *("aws-alb", "aws-alb-verify", "azure-app-service", "cloudflare-forwarding"),
+}
+
+
+@pytest.mark.parametrize("name", PROXIES.keys() - OWN_NAME)
+def test_a_configuration_to_copy_sets_the_certificate_header_of_its_row(name: str) -> None:
+    assert PROXIES[name].certificate_header in configuration_of(PROXIES[name]).lower()
+
+
+@pytest.mark.parametrize("name", PROXIES)
+def test_no_recipe_to_copy_is_conditional_since_those_let_forgeries_pass(name: str) -> None:
+    assert not re.search(r"\bif\b|\bexpr=-n\b", configuration_of(PROXIES[name]))

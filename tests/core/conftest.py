@@ -88,6 +88,7 @@ ENCODERS: dict[str, Callable[..., str]] = {
     "base64-der": lambda *chain: b64(b"".join(chain)),
     "base64-der-list": lambda *chain: ",".join(map(b64, chain)),
     "base64-der-concatenation": lambda *chain: b64(b"".join(chain)),
+    "base64-pem": lambda *chain: b64("".join(map(pem, chain)).encode()),
     "byte-sequence": lambda *chain: ", ".join(f":{b64(der)}:" for der in chain),
     "byte-sequence-list": lambda *chain: ", ".join(f":{b64(der)}:" for der in chain),
     "xfcc": element_of_xfcc,

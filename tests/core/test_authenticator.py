@@ -151,6 +151,10 @@ def test_a_forged_header_beside_a_genuine_one_gives_nobody_in_either_order(
     for name, value in headers_of(ALICE, proxy).items():
         if name in authenticator.guarded_headers and ("-" in name or forge(name) != name.replace("-", "_")):
             for pairs in ([(forge(name), value), *genuine], [*genuine, (forge(name), value)]):
+                if name in PROXIES[proxy].lists and "_" not in forge(name):  # two lines are one list, here of nothing
+                    with refused("header_malformed"):
+                        authenticator.authenticate(pairs, peer=ADDRESS)
+                    continue
                 with refused("header_ambiguous"):
                     authenticator.authenticate(pairs, peer=ADDRESS)
                 scope = {"headers": [(name.encode(), value.encode()) for name, value in pairs], "client": None}
@@ -416,13 +420,76 @@ def test_caddys_colons_around_nothing_are_nobody(store: TrustStore) -> None:
     assert ClientCertAuthenticator(store, proxy="caddy").authenticate({"Client-Cert": "::"}, peer=ADDRESS) is None
 
 
-def test_google_saying_present_without_a_certificate_is_refused(store: TrustStore) -> None:
+def test_google_saying_present_and_not_verified_is_a_client_that_google_refused(store: TrustStore) -> None:
     authenticator = ClientCertAuthenticator(store, proxy="gcp")
 
-    with refused("forwarding_inconsistent"):
+    with refused("certificate_untrusted"):
         authenticator.authenticate({**encode(None, "gcp"), "x-client-cert-present": "true"}, peer=ADDRESS)
+
+
+def test_google_saying_present_and_verified_without_a_certificate_is_a_proxy_that_does_not_forward_it(
+    store: TrustStore,
+) -> None:
+    said = {"x-client-cert-present": "true", "x-client-cert-chain-verified": "true"}
+    with refused("forwarding_inconsistent"):
+        ClientCertAuthenticator(store, proxy="gcp").authenticate({**encode(None, "gcp"), **said}, peer=ADDRESS)
+
+
+def test_google_saying_that_there_was_no_certificate_makes_one_a_forgery(store: TrustStore) -> None:
+    authenticator = ClientCertAuthenticator(store, proxy="gcp")
     with refused("forwarding_inconsistent"):
         authenticator.authenticate({**headers_of(ALICE, "gcp"), "x-client-cert-present": "false"}, peer=ADDRESS)
+
+
+@pytest.mark.parametrize("proxy", [name for name, row in PROXIES.items() if row.fingerprint_header])
+def test_a_fingerprint_that_is_another_certificates_is_refused(proxy: str, store: TrustStore) -> None:
+    authenticator = ClientCertAuthenticator(store, proxy=proxy)
+    header = PROXIES[proxy].fingerprint_header
+    assert header is not None
+    mallorys = headers_of(MALLORY, proxy)
+
+    assert is_of(authenticator.authenticate({**mallorys, header: mallorys[header].upper()}, peer=ADDRESS), MALLORY)
+    assert is_of(
+        authenticator.authenticate(without(mallorys, header), peer=ADDRESS), MALLORY
+    )  # what is absent proves nothing
+    with refused("forwarding_inconsistent"):
+        authenticator.authenticate({**headers_of(ALICE, proxy), header: mallorys[header]}, peer=ADDRESS)
+    with refused("forwarding_inconsistent"):
+        authenticator.authenticate({header: mallorys[header]}, peer=ADDRESS)
+
+
+def test_openshifts_success_says_nothing_of_whether_there_was_a_certificate(store: TrustStore) -> None:
+    authenticator = ClientCertAuthenticator(store, proxy="openshift", require_proxy_success=True)
+
+    assert authenticator.authenticate({"x-ssl-client-der": "", "x-ssl-client-verify": "0"}) is None
+    assert is_of(authenticator.authenticate(headers_of(ALICE, "openshift"), peer=ADDRESS), ALICE)
+    with refused("forwarding_inconsistent"):
+        authenticator.authenticate({"x-ssl-client-der": "", "x-ssl-client-verify": "10"}, peer=ADDRESS)
+
+
+def test_traefiks_names_of_the_old_ingress_objects_are_not_held_against_the_certificate(store: TrustStore) -> None:
+    authenticator = ClientCertAuthenticator(store, proxy="traefik-ingress-nginx")
+    gos = {**headers_of(ALICE, "nginx-ingress"), "ssl-client-subject-dn": "SERIALNUMBER=7,CN=alice,OU=a+OU=b"}
+
+    assert is_of(authenticator.authenticate(gos, peer=ADDRESS), ALICE)
+    with refused("forwarding_inconsistent"):  # a certificate that it names, and does not forward
+        authenticator.authenticate(without(gos, "ssl-client-cert"), peer=ADDRESS)
+
+
+@pytest.mark.parametrize("proxy", [name for name, row in PROXIES.items() if row.lists])
+def test_a_chain_on_several_lines_is_one_list(proxy: str) -> None:
+    root_alone = ClientCertAuthenticator(TrustStore([ROOT.certificate]), proxy=proxy)
+    (chain,) = PROXIES[proxy].lists
+    headers = headers_of(CAROL, proxy, INTERMEDIATE, ROOT)
+    one, two = headers.pop(chain).split(", ")
+
+    assert is_of(root_alone.authenticate([*headers.items(), (chain, one), (chain, two)], peer=ADDRESS), CAROL)
+    assert is_of(root_alone.authenticate([*headers.items(), (chain.encode(), one.encode()), (chain, two)]), CAROL)
+    with refused("header_ambiguous"):
+        root_alone.authenticate([*headers.items(), (chain, one), (chain.replace("-", "_"), two)])
+    with refused("header_ambiguous"):
+        leaf = PROXIES[proxy].certificate_header
+        root_alone.authenticate([*headers.items(), (leaf, headers[leaf]), (chain, one)], peer=ADDRESS)
 
 
 def test_envoys_injected_element_gives_nobody(store: TrustStore) -> None:

@@ -22,7 +22,7 @@ from .conftest import ALICE, CAROL, ENCODERS, INTERMEDIATE, MALLORY, ROOT, b64, 
 
 LEAF, OTHER, CA = ALICE.der, MALLORY.der, ROOT.der
 CHAIN = (CAROL.der, INTERMEDIATE.der, ROOT.der)
-ONE = ("url-pem", "folded-pem", "base64-der", "byte-sequence")  # encodings of a single certificate
+ONE = ("url-pem", "folded-pem", "base64-der", "base64-pem", "byte-sequence")  # of a single certificate
 MANY = tuple(name for name in ENCODINGS if name not in ONE)
 PEM = pem(LEAF)
 BODY = b64(LEAF)
@@ -147,7 +147,8 @@ def test_the_steps_that_it_takes_do_not_grow_with_a_value(encoding: str, start: 
     """Each step is a search, a replacement or a decoding, which are linear; so whatever the value, the whole is."""
     for unit in GARBAGE:
         text = start + unit * (256_000 // len(unit))
-        assert calls_made_by(functools.partial(decoded, encoding, text)) < 1000, unit
+        most = 15_000 if encoding.startswith("xfcc") else 1000  # an element may have many pairs
+        assert calls_made_by(functools.partial(decoded, encoding, text)) < most, unit
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
@@ -448,6 +449,10 @@ SUBJECT = 'Subject="CN=a\\"b\\\\c,O=x;y=z"'
         f'{element_of_xfcc(LEAF)};URI="a,b;c"',
         f'Hash={DIGEST};{CERT};Chain="{escaped(PEM + pem(CA))}"',
         f"Hash={DIGEST};{CERT};Later=new",
+        f'Hash={DIGEST};Chain="{escaped(PEM)}"',
+        f'Hash={DIGEST};Chain="{escaped(PEM + pem(CA))}"',
+        f'Hash={DIGEST};Cert="";Chain="{escaped(PEM)}"',
+        f"Hash={DIGEST};{CERT}" + ";DNS=a.example" * 1000,
     ],
     ids=beginning,
 )
@@ -458,7 +463,7 @@ def test_one_element_is_read_whatever_else_is_in_it(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *(f"Hash={DIGEST}", f'Hash={DIGEST};Cert=""', f"Hash={DIGEST};Cert=", f'Hash={DIGEST};Chain="{escaped(PEM)}"'),
+        *(f"Hash={DIGEST}", f'Hash={DIGEST};Cert=""', f"Hash={DIGEST};Cert="),
         *(
             "Hash",
             "=",

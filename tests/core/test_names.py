@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from sslclientcert import PresentedChain
 from sslclientcert.core.errors import CertificateMalformed
 from sslclientcert.core.names import comparable, is_openssl_text_of, rfc4514
-from sslclientcert.testing.encoders import openssl_name
+from sslclientcert.testing._names import openssl_name
 
 from .conftest import ROOT
 from .pki import Party, certify, content_of, openssl, rewritten, tlv

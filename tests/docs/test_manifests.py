@@ -17,6 +17,7 @@ import yaml
 from markdown_it import MarkdownIt
 
 from sslclientcert import PROXIES, ClientCertAuthenticator
+from sslclientcert.cli.proxies import configuration_of
 from sslclientcert.testing import ClientCA
 
 ROOT = Path(__file__).parents[2]
@@ -30,6 +31,8 @@ FIELDS = {
     "traefik.io/v1alpha1 Middleware": "headers.customRequestHeaders.X-Forwarded-Tls-Client-Cert passTLSClientCert.pem",
     "traefik.io/v1alpha1 IngressRoute": "entryPoints[] routes[].kind routes[].match routes[].middlewares[].name "
     "routes[].services[].name routes[].services[].port tls.secretName tls.options.name tls.options.namespace",
+    # https://docs.openshift.com/container-platform/latest/networking/ingress-operator.html (mutual TLS)
+    "operator.openshift.io/v1 IngressController": "clientTLS.clientCertificatePolicy clientTLS.clientCA.name",
     # https://gateway-api.sigs.k8s.io/reference/spec/ ; tls.frontend: https://gateway-api.sigs.k8s.io/geps/gep-91/
     "gateway.networking.k8s.io/v1 Gateway": "gatewayClassName listeners[].name listeners[].protocol listeners[].port "
     "listeners[].hostname listeners[].tls.mode listeners[].tls.certificateRefs[].kind "
@@ -146,7 +149,7 @@ def test_what_the_deployment_sets_makes_an_authenticator(tmp_path: Path) -> None
 
 
 def test_the_annotations_of_ingress_nginx_are_those_of_its_row() -> None:
-    row = yaml.safe_load(PROXIES["nginx-ingress"].configuration)["metadata"]["annotations"]
+    row = yaml.safe_load(configuration_of(PROXIES["nginx-ingress"]))["metadata"]["annotations"]
     for ingress in of_kind("Ingress"):
         if ingress["spec"]["ingressClassName"] == "nginx":
             annotations = ingress["metadata"]["annotations"]
@@ -157,18 +160,23 @@ def test_the_annotations_of_ingress_nginx_are_those_of_its_row() -> None:
 def test_haproxy_ingress_sets_the_lines_of_its_row() -> None:
     (ingress,) = [each for each in of_kind("Ingress") if each["spec"]["ingressClassName"] == "haproxy"]
     snippet = ingress["metadata"]["annotations"]["haproxy-ingress.github.io/config-backend"]
-    assert lines(PROXIES["haproxy"].configuration) == lines(snippet)
+    assert lines(configuration_of(PROXIES["haproxy"])) == lines(snippet)
+
+
+def test_the_router_of_openshift_is_configured_as_its_row_says() -> None:
+    (controller,) = of_kind("IngressController")
+    assert controller == yaml.safe_load(configuration_of(PROXIES["openshift"]))
 
 
 def test_nginx_gateway_fabric_sets_the_header_lines_of_its_row() -> None:
     ((snippet,),) = [each["spec"]["snippets"] for each in of_kind("SnippetsFilter")]
-    row = [line for line in lines(PROXIES["nginx"].configuration) if line.startswith("proxy_set_header")]
+    row = [line for line in lines(configuration_of(PROXIES["nginx"])) if line.startswith("proxy_set_header")]
     assert lines(snippet["value"]) == row
     assert snippet["context"] == "http.server.location"
 
 
 def test_traefik_drops_the_header_of_the_client_before_it_sets_its_own_as_its_row_does() -> None:
-    row = yaml.safe_load(PROXIES["traefik"].configuration)["http"]["middlewares"]
+    row = yaml.safe_load(configuration_of(PROXIES["traefik"]))["http"]["middlewares"]
     assert {each["metadata"]["name"]: each["spec"] for each in of_kind("Middleware")} == {
         "drop-client-cert": {"headers": {"customRequestHeaders": {"X-Forwarded-Tls-Client-Cert": ""}}},
         **row,
@@ -179,7 +187,7 @@ def test_traefik_drops_the_header_of_the_client_before_it_sets_its_own_as_its_ro
 
 
 def test_envoy_gateway_and_contour_replace_the_header_and_send_what_its_row_needs() -> None:
-    row = yaml.safe_load(PROXIES["envoy"].configuration)
+    row = yaml.safe_load(configuration_of(PROXIES["envoy"]))
     sent = [name for name, is_sent in row["set_current_client_cert_details"].items() if is_sent]
     (policy,) = of_kind("ClientTrafficPolicy")
     header = policy["spec"]["headers"]["xForwardedClientCert"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +16,11 @@ from cryptography import x509
 from sslclientcert.cli.nginx import Ingress, nginx
 from sslclientcert.testing import encode
 
-from .configurations import configuration
+from . import cluster
+from .configurations import Site, blocks, configuration
+from .kubernetes_api import kubernetes_api
 from .pki import Pki
-from .rigs import running
+from .rigs import RunningProxy, running
 from .servers import DEADLINE_SECONDS, PROXY_ADDRESS, Application, Headers, Reply, _exchange, tls_context
 
 FORGERIES = ("exact", "underscores", "one underscore", "twice", "both spellings", "hidden by Connection")
@@ -42,6 +44,11 @@ class Front:
     def url(self) -> str:
         """A page of the application that needs a certificate."""
         return f"https://localhost:{self.port}/{self.name}"
+
+    def get_over_plain_http(self, headers: Headers = ()) -> Reply:
+        """The same without TLS, where the proxy answers that too."""
+        connection = http.client.HTTPConnection("localhost", self.port, timeout=DEADLINE_SECONDS)
+        return _exchange(connection, headers, f"/{self.name}", "GET")
 
     def context(self, client: str | None) -> ssl.SSLContext:
         context = tls_context(self.pki.server_ca, None)
@@ -109,6 +116,61 @@ class Front:
 
 
 @contextmanager
+def traefik_ingress_nginx(
+    site: Site, upstream: str, folder: Path, annotations: Mapping[str, str | None], *, main: str = "traefik.yaml"
+) -> Iterator[RunningProxy]:
+    """Run Traefik by docs/proxies/traefik-ingress-nginx.md, with a cluster that is not there, until the block ends.
+
+    Its entry point answers plain HTTP as well.
+
+    Parameters:
+        site: the files that its Secrets hold.
+        upstream: the application's `address:port`.
+        folder: to make, for this proxy alone.
+        annotations: what to change in the Ingress of docs/kubernetes.md; see `cluster.objects`.
+        main: the one of the page's static files to use.
+    """
+    with kubernetes_api(cluster.objects(site, upstream, annotations)) as api:
+        changes = {
+            '":443"': '"127.0.0.1:@PORT@"',
+            "kubernetesIngressNGINX: {}": f'kubernetesIngressNGINX: {{endpoint: "{api}"}}',
+            "filename: /etc/traefik/": "filename: @FOLDER@/",
+        }
+        files = {Path(path).name: text for path, text in blocks("traefik-ingress-nginx").items()}
+        static = files[main]
+        for old, new in changes.items():
+            static = static.replace(old, new)
+        with running("traefik", static, folder, files=files) as started:
+            yield started
+
+
+# What the router of OpenShift writes for spec.clientTLS (https://github.com/openshift/router, haproxy-config.template):
+# it sets its headers on every request, and takes no other spelling of them away.
+_OPENSHIFT = """\
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 30s
+    timeout server 30s
+
+frontend fe_sni
+    bind 127.0.0.1:@PORT@ ssl crt {site}/tls.pem ca-file {bundle} {verify} alpn h2,http/1.1
+    http-request set-header X-SSL-Client-Verify %[ssl_c_verify]
+    http-request set-header X-SSL-Client-DER %{{+Q}}[ssl_c_der,base64]
+    default_backend app
+
+backend app
+    server app {upstream}
+"""
+
+
+def openshift(site: Site, upstream: str, *, verifies: bool) -> str:
+    """Return the configuration of HAProxy in OpenShift's router, which refuses bad certificates itself or does not."""
+    verify = "verify required" if verifies else "verify optional crt-ignore-err all ca-ignore-err all"
+    return _OPENSHIFT.format(site=site.site, bundle=site.bundle, upstream=upstream, verify=verify)
+
+
+@contextmanager
 def front(
     name: str, pki: Pki, upstream: Application, folder: Path, *, verifies: bool, change: str = "", row: str = ""
 ) -> Iterator[Front]:
@@ -123,9 +185,17 @@ def front(
         change: a change to the configuration, as a diff.
         row: the row by which the application reads it, if it is not that of the page.
     """
+    mode = "on" if verifies else "optional_no_ca"
+    if name == "traefik-ingress-nginx":
+        with traefik_ingress_nginx(pki, upstream.upstream, folder, {"auth-tls-verify-client": mode}) as started:
+            yield Front(name=name, pki=pki, port=started.port)
+        return
+    if name == "openshift":
+        with running("haproxy", openshift(pki, upstream.upstream, verifies=verifies), folder) as started:
+            yield Front(name=name, pki=pki, port=started.port)
+        return
     if name == "nginx-ingress":
         folder.mkdir()
-        mode = "on" if verifies else "optional_no_ca"
         ingress = Ingress(upstream=upstream.upstream, ca=pki.bundle, verify_client=mode)
         with nginx(folder, [ingress], certificate=pki.server.certificate, key=pki.server.key) as (port,):
             yield Front(name=name, pki=pki, port=port)

@@ -28,6 +28,21 @@ SANS = "subjectAltName=DNS:alice.example.org,email:alice@example.org,URI:spiffe:
 # A subject that quotes, escapes, breaks lines and imitates other attributes and header lines.
 HOSTILE_NAME = 'mallory",CN=admin\\, O=x\r\nssl-client-verify: SUCCESS\n\t<b>%0A;'
 
+# As the option -subj of openssl has them: what Go writes otherwise than OpenSSL, and what one has to quote.
+SUBJECTS = {
+    "serial-number": "/O=Example/serialNumber=4711/CN=alice",
+    "e-mail": "/O=Example/CN=alice/emailAddress=alice@example.org",
+    "two-units": "/O=Example/OU=one/OU=two/CN=alice",
+    "street": "/C=DE/postalCode=12345/street=Main Street 1/CN=alice",
+    "common-name-first": "/CN=alice/OU=one/O=Example/C=DE",
+    "multi-valued": "/O=Example/CN=alice+UID=a1",
+    "user-id": "/DC=org/DC=example/UID=alice",
+    "two-common-names": "/CN=alice/CN=bob",
+    "not-ascii": "/O=Müller & Söhne/CN=Zoë",
+    "quotes": '/O=Ex"am,p+le; <Inc>/CN= alice \\#1 ',
+    "none": "/",
+}
+
 _CA_DATABASE = """\
 [ca]
 default_ca = dated
@@ -99,6 +114,8 @@ class Pki:
             chain.write((folder / "unbundled.crt").read_text(encoding="ascii"))
         self._client("large", "frank", "root", CLIENT + _many_sans(240))  # 6 KB
         self._client("huge", "grace", "root", CLIENT + _many_sans(540))  # 13 KB
+        for name, subject in SUBJECTS.items():
+            self._client(f"subject-{name}", "", "root", CLIENT + SANS, subject=subject)
         self._client("xfcc-injection", "mallory", "root", CLIENT + injected_san(self.client["good"]))
         self._client("any-purpose", "alice", "root", CLIENT.replace("clientAuth", "anyExtendedKeyUsage"))
         self._client("key-encipherment", "alice", "root", CLIENT.replace("digitalSignature", "keyEncipherment"))
@@ -149,10 +166,12 @@ class Pki:
         dates: tuple[str, str] | None = None,
         key: str = "P-256",
         digest: str = "sha256",
+        subject: str = "",
     ) -> None:
         (self.folder / f"{name}.ext").write_text(extensions, encoding="utf-8")
-        subject = ("-utf8", "-subj", "/CN=" + common_name.replace("\\", "\\\\").replace("/", "\\/"))
-        self._run("openssl", "req", "-new", *self._key(key), *subject, "-keyout", f"{name}.key", "-out", f"{name}.csr")
+        holder = subject or "/CN=" + common_name.replace("\\", "\\\\").replace("/", "\\/")
+        out = ("-keyout", f"{name}.key", "-out", f"{name}.csr")
+        self._run("openssl", "req", "-new", *self._key(key), "-utf8", "-subj", holder, *out)
         what = ("-in", f"{name}.csr", "-extfile", f"{name}.ext", "-out", f"{name}.crt")
         if dates is None:
             signer = ("-CA", f"{issuer}.crt", "-CAkey", f"{issuer}.key", "-CAcreateserial")
@@ -175,6 +194,7 @@ class Pki:
         dates: tuple[str, str] | None = None,
         key: str = "P-256",
         digest: str = "sha256",
+        subject: str = "",
     ) -> None:
-        self._issue(name, common_name, issuer, extensions, dates=dates, key=key, digest=digest)
+        self._issue(name, common_name, issuer, extensions, dates=dates, key=key, digest=digest, subject=subject)
         self.client[name] = Credentials(certificate=self.folder / f"{name}.crt", key=self.folder / f"{name}.key")

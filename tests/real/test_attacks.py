@@ -39,6 +39,7 @@ import pytest
 from cryptography import x509
 
 from sslclientcert import PROXIES
+from sslclientcert.cli.proxies import configuration_of
 from sslclientcert.testing import encode
 
 from .conftest import Stage
@@ -247,10 +248,10 @@ def with_trailers(
     return raw((PROXY_ADDRESS, proxy.port), [(head + tail).encode()], context)
 
 
-SET_ALWAYS = PROXIES["haproxy"].configuration.replace("\n", "\n    ")
+SET_ALWAYS = configuration_of(PROXIES["haproxy"]).replace("\n", "\n    ")
 SET_IF_USED = "".join(
     f"http-request del-header {line.split()[2]}\n    {line} if {{ ssl_c_used }}\n    "
-    for line in PROXIES["haproxy"].configuration.splitlines()
+    for line in configuration_of(PROXIES["haproxy"]).splitlines()
 )
 
 

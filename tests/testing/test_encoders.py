@@ -20,7 +20,8 @@ from cryptography.x509.oid import NameOID
 from sslclientcert import PROXIES, ClientCertAuthenticator, ClientCertError, Proxy, TrustStore
 from sslclientcert.core.decoding import ENCODINGS
 from sslclientcert.testing import ClientCA, IssuedCertificate, encode
-from sslclientcert.testing.encoders import _ENCODERS, openssl_name
+from sslclientcert.testing._names import openssl_name
+from sslclientcert.testing.encoders import _WIRES
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 
@@ -73,7 +74,7 @@ def ca() -> ClientCA:
 
 
 def test_every_row_of_the_table_has_an_encoder_of_its_own() -> None:
-    assert _ENCODERS.keys() == PROXIES.keys()
+    assert _WIRES.keys() == PROXIES.keys()
 
 
 @pytest.mark.parametrize("encoding", sorted({row.certificate_encoding for row in PROXIES.values()} | {"xfcc-first"}))
@@ -160,6 +161,12 @@ def test_a_row_derived_from_the_table_keeps_the_proxys_ways_under_its_own_names(
         },
         "cloudflare": {},
         "azure-app-service": {},
+        "traefik-ingress-nginx": {"ssl-client-verify": "NONE"},
+        "openshift": {"x-ssl-client-der": "", "x-ssl-client-verify": "0"},
+        "aws-cloudfront": {"cloudfront-viewer-cert-present": "0"},
+        "cloudflare-forwarding": {},
+        "azure-application-gateway": {"x-client-cert": "", "x-client-cert-verify": "NONE"},
+        "cloud-foundry": {},
     }.items(),
 )
 def test_no_certificate_looks_as_the_manuals_say(proxy: str, headers: dict[str, str]) -> None:

@@ -24,17 +24,20 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeAlias
+from urllib.parse import quote
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from sslclientcert import PROXIES, ClientCertAuthenticator, ClientCertError, TrustStore
 from sslclientcert.cli.nginx import Ingress, nginx
+from sslclientcert.cli.proxies import configuration_of
 from sslclientcert.core.headers import HeaderReader, folded
 from sslclientcert.core.presented import presented_by
 from sslclientcert.testing import ClientCA, IssuedCertificate
 from tests.real import rigs
 from tests.real.configurations import PROXIES as PAGES
 from tests.real.configurations import configuration, unsafe
+from tests.real.fronts import openshift, traefik_ingress_nginx
 from tests.real.test_unsafe import HOLES
 
 HERE = Path(__file__).parent
@@ -167,6 +170,10 @@ ALL_DETAILS = """\
 -          set_current_client_cert_details: {cert: true, chain: true}
 +          set_current_client_cert_details: {subject: true, cert: true, chain: true, dns: true, uri: true}
 """
+CHAIN_ALONE = """\
+-          set_current_client_cert_details: {cert: true, chain: true}
++          set_current_client_cert_details: {chain: true}
+"""
 
 
 def capture(stage: Stage) -> Iterator[Entry]:
@@ -177,6 +184,18 @@ def capture(stage: Stage) -> Iterator[Entry]:
         said = [line for line in lines if line.startswith(("ssl_verify", "proxy_set_header ssl-client"))]
         about = {"sent_by": f"nginx {rigs.version('nginx')}", "configuration": "\n".join(said) + "\n"}
         yield {"proxy": "nginx-ingress", **about, "imitated": True, "vectors": stage.vectors(port, "nginx-ingress")}
+
+    row = "traefik-ingress-nginx"
+    for mode in ("on", "optional_no_ca"):
+        own = {"auth-tls-verify-client": mode, "auth-tls-verify-depth": "2"}
+        with traefik_ingress_nginx(stage, stage.upstream, Path(tempfile.mkdtemp(dir=stage.folder)), own) as traefik:
+            annotations = "".join(f"nginx.ingress.kubernetes.io/{name}: {value}\n" for name, value in own.items())
+            about = {"sent_by": f"traefik {rigs.version('traefik')}", "configuration": annotations}
+            yield {"proxy": row, **about, "imitated": mode == "on", "vectors": stage.vectors(traefik.port, row)}
+    text = openshift(stage, stage.upstream, verifies=False)
+    with rigs.running("haproxy", text, Path(tempfile.mkdtemp(dir=stage.folder))) as router:
+        about = {"sent_by": f"haproxy {rigs.version('haproxy')}", "configuration": stage.neutral(text)}
+        yield {"proxy": "openshift", **about, "imitated": True, "vectors": stage.vectors(router.port, "openshift")}
 
     for page in PAGES:
         with stage.page(page) as (port, about):
@@ -193,6 +212,8 @@ def capture(stage: Stage) -> Iterator[Entry]:
                 )
                 forged = [stage.forged(port, row, "other" if hole.client else "nobody", hole.way, sent)]
                 yield {"proxy": row, "unsafe": f"{page}: {heading}", **about, "imitated": False, "vectors": forged}
+    with stage.page("envoy", CHAIN_ALONE) as (port, about):
+        yield {"proxy": "envoy", **about, "imitated": False, "vectors": stage.vectors(port, "envoy")}
     with stage.page("envoy", ALL_DETAILS) as (port, about):
         yield {"proxy": "envoy", **about, "imitated": True, "vectors": stage.vectors(port, "envoy")}
     for page, heading in (("nginx", "The older variable"), ("haproxy", "The recipe of Tomcat's SSLValve")):
@@ -209,6 +230,9 @@ def genuine_of_nginx(stage: Stage) -> Lines:
 AWS = "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/mutual-authentication.html"
 GOOGLE = "https://cloud.google.com/load-balancing/docs/https/custom-headers"
 CLOUDFLARE = "https://developers.cloudflare.com/ssl/client-certificates/forward-a-client-certificate/"
+CLOUDFRONT = "https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/viewer-mtls-headers.html"
+GATEWAY = "https://learn.microsoft.com/azure/application-gateway/rewrite-http-headers-url"
+CLOUD_FOUNDRY = "https://docs.cloudfoundry.org/concepts/http-routing.html#forward-client-cert"
 AZURE = "https://learn.microsoft.com/azure/app-service/app-service-web-configure-tls-mutual-auth"
 
 
@@ -232,7 +256,7 @@ def documented(stage: Stage) -> Iterator[Entry]:
     def entry(row: str, manual: str, send: Callable[[str], Lines], clients: Iterable[str]) -> Entry:
         sent = {client: send(client) for client in clients}
         vectors = [{"client": client, "headers": lines, **stage.answer(row, lines)} for client, lines in sent.items()]
-        about = {"manual": manual, "configuration": PROXIES[row].configuration, "imitated": True}
+        about = {"manual": manual, "configuration": configuration_of(PROXIES[row]), "imitated": True}
         return {"proxy": row, **about, "vectors": vectors}
 
     def passthrough(client: str) -> Lines:
@@ -258,12 +282,40 @@ def documented(stage: Stage) -> Iterator[Entry]:
     def azure(client: str) -> Lines:
         return [["X-ARR-ClientCert", base64_of(chains[client][0])]] if chains[client] else []
 
+    def cloudfront(client: str) -> Lines:
+        if not chains[client]:
+            return [["CloudFront-Viewer-Cert-Present", "0"]]
+        return [
+            ["CloudFront-Viewer-Cert-Present", "1"],
+            ["CloudFront-Viewer-Cert-Sha256", sha256(chains[client][0]).hexdigest()],
+            ["CloudFront-Viewer-Cert-Pem", pem(chains[client][0])],
+        ]
+
+    def forwarding(client: str) -> Lines:
+        if not chains[client]:
+            return []
+        leaf = chains[client][0]
+        return [["Cf-Client-Cert-Der-Base64", base64_of(leaf)], ["Cf-Client-Cert-Sha256", sha256(leaf).hexdigest()]]
+
+    def gateway(client: str) -> Lines:
+        if not chains[client]:
+            return [["X-Client-Cert", ""], ["X-Client-Cert-Verify", "NONE"]]
+        escaped = quote(ssl.DER_cert_to_PEM_cert(chains[client][0]), safe="")
+        return [["X-Client-Cert", escaped], ["X-Client-Cert-Verify", "SUCCESS"]]
+
+    def gorouter(client: str) -> Lines:
+        return [["X-Forwarded-Client-Cert", base64_of(chains[client][0])]] if chains[client] else []
+
     # "X.509v1 client certificates are not supported"; what verify mode refuses ends the handshake.
     yield entry("aws-alb", AWS, passthrough, [client for client in chains if client != "v1"])
     yield entry("aws-alb-verify", AWS, verified, [*good, "nobody"])
     yield entry("gcp", GOOGLE, google, chains)
     yield entry("cloudflare", CLOUDFLARE, cloudflare, chains)
     yield entry("azure-app-service", AZURE, azure, chains)
+    yield entry("aws-cloudfront", CLOUDFRONT, cloudfront, [*good, "v1", "nobody"])
+    yield entry("cloudflare-forwarding", CLOUDFLARE, forwarding, chains)
+    yield entry("azure-application-gateway", GATEWAY, gateway, [*good, "v1", "nobody"])
+    yield entry("cloud-foundry", CLOUD_FOUNDRY, gorouter, chains)
 
 
 def main() -> None:

@@ -23,7 +23,10 @@ from sslclientcert import PROXIES, ClientCertAuthenticator, ClientCertError, Pro
 from sslclientcert.core.presented import presented_by
 
 HERE = Path(__file__).parent
-NOT_RUN = {"aws-alb", "aws-alb-verify", "gcp", "cloudflare", "azure-app-service"}
+NOT_RUN = {
+    *("aws-alb", "aws-alb-verify", "aws-cloudfront", "gcp", "cloudflare", "cloudflare-forwarding"),
+    *("azure-app-service", "azure-application-gateway", "cloud-foundry"),
+}
 
 
 class Case(NamedTuple):

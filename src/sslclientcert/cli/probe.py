@@ -28,6 +28,7 @@ from ..core.errors import ClientCertError, HeaderAmbiguous
 from ..core.proxies import PROXIES, Proxy
 from ..testing import ClientCA, encode
 from .evidence import row_of
+from .proxies import configuration_of
 from .terminal import Misuse, add_json, painted, shown
 
 __all__ = ["add_arguments", "run"]
@@ -240,8 +241,7 @@ def _remedy(row: Proxy, way: str) -> str:
         return "drop request trailers at the proxy, or run uvicorn with --http h11"
     if way == "hop-by-hop":
         return "drop the header Connection before these are set (Apache: RequestHeader unset Connection)"
-    wanted = row.configuration or f"remove {', '.join(names)} before the proxy sets its own"
-    return f"on every request, unconditionally:\n{wanted.rstrip()}"
+    return f"on every request, unconditionally:\n{configuration_of(row).rstrip()}"
 
 
 def _checked(url: str, owned: bool) -> SplitResult:

@@ -6,14 +6,16 @@ import argparse
 import dataclasses
 import json as json_format
 import textwrap
+from pathlib import Path
 
 from ..core.proxies import PROXIES, Proxy
 from .evidence import row_of
 from .terminal import add_json, painted
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["add_arguments", "configuration_of", "run"]
 
-_ROLES = ("certificate", "chain", "verdict", "presence", "subject", "issuer")
+_ROLES = ("certificate", "chain", "verdict", "presence", "subject", "issuer", "fingerprint")
+_CONFIGURATIONS = Path(__file__).parent / "configurations"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,8 +47,17 @@ def run(*, name: str | None, json: bool) -> int:
     return 0
 
 
+def configuration_of(row: Proxy) -> str:
+    """Return the proxy's configuration that sends just what a row of the table reads, for people to copy."""
+    return (_CONFIGURATIONS / f"{row.name}.txt").read_text(encoding="utf-8")
+
+
 def _as_dict(row: Proxy) -> dict[str, object]:
-    return {**dataclasses.asdict(row), "verdict_none": sorted(row.verdict_none)}
+    said = {
+        name: sorted(value) if isinstance(value, frozenset) else value
+        for name, value in dataclasses.asdict(row).items()
+    }
+    return {**said, "configuration": configuration_of(row)}
 
 
 def _roles(row: Proxy) -> dict[str, str]:
@@ -69,7 +80,7 @@ def _table() -> str:
 
 
 def _snippet(row: Proxy) -> str:
-    return f"{painted(row.name, 'dim')}\n{textwrap.indent(row.configuration.rstrip(), '  ')}"
+    return f"{painted(row.name, 'dim')}\n{textwrap.indent(configuration_of(row).rstrip(), '  ')}"
 
 
 def _one(row: Proxy) -> str:
@@ -78,4 +89,4 @@ def _one(row: Proxy) -> str:
         f"{painted(role.ljust(12), 'dim')}{header}" + (f" ({encodings[role]})" if role in encodings else "")
         for role, header in _roles(row).items()
     ]
-    return "\n".join([*lines, "", row.configuration.rstrip()])
+    return "\n".join([*lines, "", configuration_of(row).rstrip()])

@@ -16,6 +16,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
+from cryptography.hazmat.primitives.hashes import SHA256
+
 from .cache import Cache
 from .errors import (
     CertificateMissing,
@@ -174,7 +176,9 @@ class ClientCertAuthenticator:
                 self._peers,
             )
         self._secret = None if shared_secret is None else shared_secret[1].encode()
-        self._reader = HeaderReader([*self.proxy.headers, None if shared_secret is None else shared_secret[0]])
+        self._reader = HeaderReader(
+            [*self.proxy.headers, None if shared_secret is None else shared_secret[0]], self.proxy.lists
+        )
         self._verdict_grammar = re.compile(self.proxy.verdict_grammar)
         self._cache: Cache[HeaderValues, _Remembered] = Cache(cache_entries, _CACHE_BYTES, _weight)
 
@@ -409,7 +413,7 @@ class ClientCertAuthenticator:
     def _present(self, values: HeaderValues) -> PresentedChain | None:
         """Decode what the proxy forwarded, and hold it against what else the proxy says. None: no certificate."""
         row = self.proxy
-        certificate, chain, verdict, presence, subject, issuer, _ = values
+        certificate, chain, verdict, presence, subject, issuer, fingerprint, _ = values
         if verdict is not None and not self._verdict_grammar.fullmatch(verdict):
             raise HeaderMalformed(f"{row.verdict_header} is not what {row.name} sends: {quoted(verdict)}")
         if presence is not None and presence not in (row.presence_yes, row.presence_no, ""):
@@ -417,7 +421,7 @@ class ClientCertAuthenticator:
         presented = presented_by(row, certificate, chain)
 
         if presented is None:
-            self._require_nobody(verdict, presence, subject or issuer)
+            self._require_nobody(verdict, presence, subject or issuer or fingerprint)
             return None
         if presence not in (None, row.presence_yes) or verdict in row.verdict_none:
             raise ForwardingInconsistent(
@@ -425,7 +429,13 @@ class ClientCertAuthenticator:
                 f"{row.verdict_header if presence is None else row.presence_header} says that the client presented "
                 "none: the header is forged, and the proxy lets it pass. Have the proxy set it on every request"
             )
-        self._require_same_names(presented, subject, issuer)
+        if row.compares_names:
+            self._require_same_names(presented, subject, issuer)
+        if fingerprint and fingerprint.lower() != presented.leaf.fingerprint(SHA256()).hex():
+            raise ForwardingInconsistent(
+                f"{row.fingerprint_header} is {quoted(fingerprint)}, which is not the SHA-256 of the certificate in "
+                f"{row.certificate_header}: they are of two certificates. Have the proxy set both on every request"
+            )
         if self._require_proxy_success and verdict != row.verdict_success:
             if verdict is None:
                 raise ForwardingInconsistent(f"require_proxy_success is set, and {row.verdict_header} is not there")
@@ -435,12 +445,18 @@ class ClientCertAuthenticator:
     def _require_nobody(self, verdict: str | None, presence: str | None, named: str | None) -> None:
         """Refuse what else the proxy says of a certificate, where there is none."""
         row = self.proxy
+        refused = verdict and verdict not in (row.verdict_success, *row.verdict_none)
+        if presence == row.presence_yes and refused:
+            raise CertificateUntrusted(
+                f"{row.presence_header} says there was a certificate, {row.verdict_header} says {quoted(verdict)}, and "
+                f"{row.certificate_header} holds none: the proxy did not accept the certificate, and did not forward it"
+            )
         if presence == row.presence_yes:
             raise ForwardingInconsistent(
                 f"{row.presence_header} says there was a certificate, and {row.certificate_header} holds none: "
                 "it was too large for the proxy, or the proxy is not configured to forward it"
             )
-        if row.presence_header is None and verdict and verdict not in row.verdict_none:
+        if verdict and verdict not in row.verdict_none | row.verdict_either:
             raise ForwardingInconsistent(
                 f"{row.verdict_header} says {quoted(verdict)}, so there was a certificate, but "
                 f"{row.certificate_header} is not there: have the proxy forward it (ingress-nginx: the annotation "
@@ -501,8 +517,9 @@ def _named(identity: ClientIdentity | None) -> dict[str, str]:
 
 def _key(values: HeaderValues) -> HeaderValues:
     """Return the same values, of which those that are many clients' are in memory once: verdict and issuer."""
-    certificate, chain, verdict, presence, subject, issuer, secret = values
-    return certificate, chain, verdict and sys.intern(verdict), presence, subject, issuer and sys.intern(issuer), secret
+    certificate, chain, verdict, presence, subject, issuer, *others = values
+    shared = verdict and sys.intern(verdict), presence, subject, issuer and sys.intern(issuer)
+    return certificate, chain, *shared, *others
 
 
 def _weight(values: HeaderValues) -> int:

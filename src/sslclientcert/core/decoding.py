@@ -22,7 +22,7 @@ from typing import NamedTuple
 from .der import element
 from .errors import ClientCertError, ForwardingInconsistent, HeaderAmbiguous, HeaderMalformed, quoted
 
-__all__ = ["ENCODINGS", "MAX_FORWARDED", "Encoding"]
+__all__ = ["ENCODINGS", "LISTS", "MAX_FORWARDED", "Encoding"]
 
 MAX_FORWARDED = 10
 """The most certificates a forwarded chain may have. OpenSSL's servers stop at 10 by default (SSL_CTX_set_max_cert_list
@@ -146,6 +146,14 @@ def base64_der(text: str) -> tuple[bytes, ...]:
     return (_base64(text, "the value"),)
 
 
+def base64_pem(text: str) -> tuple[bytes, ...]:
+    """Base64 of the text of one PEM certificate. Source: Apache `expr=%{base64:%{SSL_CLIENT_CERT}}`; nginx njs."""
+    pem = _base64(text, "the value")
+    if pem.find(_PEM_HEAD, 1) >= 0:
+        raise _too_many(1)
+    return (_pem_block(pem if pem.endswith(b"\n") else pem + b"\n"),)
+
+
 def _members(text: str) -> list[str]:
     """Split a list at its commas, but not further than it may be long."""
     members = text.split(",", MAX_FORWARDED)
@@ -196,7 +204,7 @@ _XFCC_PAIR = re.compile(
 )
 # Envoy repeats these for several SANs; the others stand for one thing and may come once.
 _XFCC_REPEATABLE = frozenset({"by", "uri", "dns"})
-_XFCC_MOST_PAIRS = 100
+_XFCC_MOST_PAIRS = 2000  # far more names than certificates have; reading so many takes some milliseconds
 
 
 def _xfcc_elements(text: str) -> list[dict[str, str]]:
@@ -227,23 +235,24 @@ def _xfcc_elements(text: str) -> list[dict[str, str]]:
 
 
 def _xfcc_certificates(element: dict[str, str]) -> tuple[bytes, ...]:
-    if not element.get("cert"):
-        raise HeaderMalformed(
-            "x-forwarded-client-cert has no Cert: tell Envoy to send it (set_current_client_cert_details: cert: true)"
-        )
     if "hash" not in element:
         raise HeaderMalformed("x-forwarded-client-cert has no Hash, which Envoy always sends: it is not from Envoy")
-    (leaf,) = url_pem(element["cert"])
+    chain = url_pem_chain(element["chain"]) if "chain" in element else ()
+    (leaf,) = url_pem(element["cert"]) if element.get("cert") else chain[:1] or (None,)
+    if leaf is None:
+        raise HeaderMalformed(
+            "x-forwarded-client-cert has neither Cert nor Chain: tell Envoy to send them "
+            "(set_current_client_cert_details: {cert: true, chain: true})"
+        )
     if element["hash"].lower() != hashlib.sha256(leaf).hexdigest():
-        raise ForwardingInconsistent("x-forwarded-client-cert: Hash is not the SHA-256 of Cert")
-    chain = url_pem_chain(element["chain"]) if "chain" in element else (leaf,)
-    if chain[0] != leaf:
+        raise ForwardingInconsistent("x-forwarded-client-cert: Hash is not the SHA-256 of the client's certificate")
+    if chain and chain[0] != leaf:
         raise ForwardingInconsistent("x-forwarded-client-cert: Chain does not start with Cert")
-    return chain
+    return chain or (leaf,)
 
 
 def xfcc(text: str) -> tuple[bytes, ...]:
-    """Envoy's x-forwarded-client-cert with exactly one element, with exactly one Cert, its Hash, and any Chain.
+    """Envoy's x-forwarded-client-cert with exactly one element: Hash, and what it is of, in Cert, Chain, or both.
 
     Source: Envoy, HTTP header manipulation, x-forwarded-client-cert; and its API, SetCurrentClientCertDetails: "Hash is
     always set".
@@ -293,12 +302,16 @@ class Encoding(NamedTuple):
 _OR_NULL = frozenset({"", "(null)"})  # Apache, for a variable that is not set
 _OR_EMPTY_SEQUENCE = frozenset({"", "::"})  # Caddy and HAProxy, for colons around nothing
 
+LISTS = frozenset({"byte-sequence-list"})
+"""The encodings of a list header: several lines of it are one value, joined by commas (RFC 9110 section 5.3)."""
+
 ENCODINGS: Mapping[str, Encoding] = MappingProxyType(
     {
         "url-pem": Encoding(url_pem),
         "url-pem-chain": Encoding(url_pem_chain, is_leaf_bound=False),
         "folded-pem": Encoding(folded_pem, _OR_NULL),
         "base64-der": Encoding(base64_der),
+        "base64-pem": Encoding(base64_pem),
         "base64-der-list": Encoding(base64_der_list, is_leaf_bound=False),
         "base64-der-concatenation": Encoding(base64_der_concatenation),
         "byte-sequence": Encoding(byte_sequence, _OR_EMPTY_SEQUENCE),

@@ -44,18 +44,21 @@ def _text(value: object) -> str:
 
 
 class HeaderReader:
-    """Reads a fixed list of headers, each of which may come at most once.
+    """Reads a fixed list of headers, each of which may come at most once, apart from those that are lists.
+
+    The lines of a list are joined by ", " (RFC 9110 section 5.3), as many a server does itself.
 
     The result is a tuple of values in the order of `names`, None where the header is absent or there is no name; and
     how many characters they hold together. Tuples of the exact text are what the authenticator keys its cache by.
     """
 
-    def __init__(self, names: Iterable[str | None]) -> None:
+    def __init__(self, names: Iterable[str | None], lists: frozenset[str] = frozenset()) -> None:
         self.names: tuple[str | None, ...] = tuple(None if name is None else name.lower() for name in names)
         read = [name for name in self.names if name is not None]
         self._index = {folded(name): position for position, name in enumerate(self.names) if name is not None}
         if len(self._index) != len(read):
             raise ValueError(f"two of the headers {', '.join(read)} differ only in case or in '-' and '_'")
+        self._lists = {self._index[folded(name)] for name in lists}
         self.folded_names: frozenset[str] = frozenset(self._index)
         self._keys = tuple("" if name is None else "HTTP_" + name.upper().replace("-", "_") for name in self.names)
         self.environ_keys: tuple[str, ...] = tuple(filter(None, self._keys))
@@ -92,7 +95,7 @@ class HeaderReader:
         """Read from a mapping or from (name, value) pairs, names and values str or latin-1 bytes.
 
         Raises:
-            HeaderAmbiguous: a header came twice, or in two spellings.
+            HeaderAmbiguous: a header that is not a list came twice, or one came in two spellings.
             HeaderMalformed: something is not a pair of str or bytes.
         """
         values: list[str | None] = [None] * len(self.names)
@@ -117,6 +120,9 @@ class HeaderReader:
                     self._refuse_announced(value)
                 elif values[place] is None:
                     values[place] = value
+                    size += len(value)
+                elif place in self._lists:
+                    values[place] = f"{values[place]}, {value}"
                     size += len(value)
                 else:
                     raise HeaderAmbiguous(f"the header {self.names[place]} came more than once")

@@ -1,7 +1,8 @@
 """The proxies: a table of frozen rows, one a proxy, that says which headers it sends and how they are encoded.
 
-Code never branches on a proxy's name. A new proxy is one row here, one captured vector in the tests, and one page in
-the documentation; a deployment with headers of its own makes its row with `dataclasses.replace` or `Proxy(...)`.
+Code never branches on a proxy's name. A new proxy is one row here, one entry of `testing.encoders`, one captured
+vector, and one page or line of documentation. A deployment with headers of its own makes its row with
+`dataclasses.replace` or `Proxy(...)`.
 """
 
 from __future__ import annotations
@@ -11,10 +12,17 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from .decoding import ENCODINGS
+from .decoding import ENCODINGS, LISTS
 from .headers import folded
 
 __all__ = ["PROXIES", "TOKEN", "Proxy", "proxy_named"]
+
+
+def _openssl_verdicts(*words: str) -> str:
+    """Return the grammar of these words and of FAILED, whose text may hold commas, but no other verdict behind one."""
+    others = "|".join(map(re.escape, filter(None, words)))
+    return rf"{'|'.join(map(re.escape, words))}|FAILED:(?:(?!,\s*(?:{others}|FAILED:)).)*+(?<![,\s])"
+
 
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 
@@ -36,12 +44,15 @@ class Proxy:
         verdict_grammar: a regular expression for the whole of that header's value.
         verdict_success: the value that says the proxy accepted the certificate.
         verdict_none: the values that say there was no certificate.
+        verdict_either: the values that come with a certificate and without one, so that they say nothing of it.
         presence_header: a header that only says whether there was a certificate.
         presence_yes: its value when there was.
         presence_no: its value when there was none; an empty one says so too.
-        subject_header: the certificate's subject as the proxy saw it, as OpenSSL writes it in RFC 2253 form.
+        subject_header: the certificate's subject as the proxy saw it.
         issuer_header: the same for the issuer.
-        configuration: the proxy's configuration that sends just this, for people to copy.
+        compares_names: whether these two are as OpenSSL writes them in RFC 2253 form, and are held against the
+            certificate.
+        fingerprint_header: the SHA-256 of the certificate in hexadecimal, which is held against it.
 
     Raises:
         ValueError: the row is incomplete or contradicts itself.
@@ -53,15 +64,17 @@ class Proxy:
     chain_header: str | None = None
     chain_encoding: str | None = None
     verdict_header: str | None = None
-    verdict_grammar: str = r"SUCCESS|NONE|FAILED:[^,]*"
+    verdict_grammar: str = _openssl_verdicts("SUCCESS", "NONE")
     verdict_success: str = "SUCCESS"
     verdict_none: frozenset[str] = frozenset({"NONE"})
+    verdict_either: frozenset[str] = frozenset()
     presence_header: str | None = None
     presence_yes: str = "1"
     presence_no: str = "0"
     subject_header: str | None = None
     issuer_header: str | None = None
-    configuration: str = dataclasses.field(default="", repr=False, compare=False)
+    compares_names: bool = True
+    fingerprint_header: str | None = None
 
     def __post_init__(self) -> None:
         if (self.chain_header is None) != (self.chain_encoding is None):
@@ -86,7 +99,7 @@ class Proxy:
 
     @property
     def headers(self) -> tuple[str | None, ...]:
-        """Certificate, chain, verdict, presence, subject and issuer header, in this order; None where there is none."""
+        """Certificate, chain, verdict, presence, subject, issuer, fingerprint header; None where there is none."""
         return (
             self.certificate_header,
             self.chain_header,
@@ -94,7 +107,13 @@ class Proxy:
             self.presence_header,
             self.subject_header,
             self.issuer_header,
+            self.fingerprint_header,
         )
+
+    @property
+    def lists(self) -> frozenset[str]:
+        """Those of its headers that may come on several lines, which are then one list."""
+        return frozenset({self.chain_header} if self.chain_header and self.chain_encoding in LISTS else ())
 
 
 def proxy_named(proxy: str | Proxy) -> Proxy:
@@ -121,13 +140,6 @@ _ROWS = (
         verdict_header="ssl-client-verify",
         subject_header="ssl-client-subject-dn",
         issuer_header="ssl-client-issuer-dn",
-        configuration="""\
-metadata:
-  annotations:
-    nginx.ingress.kubernetes.io/auth-tls-secret: default/client-ca
-    nginx.ingress.kubernetes.io/auth-tls-verify-client: "on"
-    nginx.ingress.kubernetes.io/auth-tls-pass-certificate-to-upstream: "true"
-""",
     ),
     # https://nginx.org/en/docs/http/ngx_http_ssl_module.html#var_ssl_client_escaped_cert
     Proxy(
@@ -135,37 +147,29 @@ metadata:
         certificate_header="x-ssl-client-cert",
         certificate_encoding="url-pem",
         verdict_header="x-ssl-client-verify",
-        configuration="""\
-ssl_client_certificate /etc/client-ca/ca.crt;
-ssl_verify_client on;
-proxy_set_header X-SSL-Client-Cert $ssl_client_escaped_cert;
-proxy_set_header X-SSL-Client-Verify $ssl_client_verify;
-""",
     ),
     # https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_conn_man/headers#x-forwarded-client-cert
     Proxy(
         name="envoy",
         certificate_header="x-forwarded-client-cert",
         certificate_encoding="xfcc",
-        configuration="""\
-common_http_protocol_options:
-  headers_with_underscores_action: REJECT_REQUEST
-forward_client_cert_details: SANITIZE_SET
-set_current_client_cert_details: {cert: true, chain: true}
-""",
     ),
     # https://doc.traefik.io/traefik/middlewares/http/passtlsclientcert/
     Proxy(
         name="traefik",
         certificate_header="x-forwarded-tls-client-cert",
         certificate_encoding="base64-der-list",
-        configuration="""\
-http:
-  middlewares:
-    client-cert:
-      passTLSClientCert:
-        pem: true
-""",
+    ),
+    # Traefik's provider kubernetesIngressNGINX, for the annotations of ingress-nginx: the same four headers, but the
+    # names are as Go writes them, which regroups attributes and knows some by other words.
+    Proxy(
+        name="traefik-ingress-nginx",
+        certificate_header="ssl-client-cert",
+        certificate_encoding="url-pem",
+        verdict_header="ssl-client-verify",
+        subject_header="ssl-client-subject-dn",
+        issuer_header="ssl-client-issuer-dn",
+        compares_names=False,
     ),
     # https://docs.haproxy.org/dev/configuration.html#7.3.4 ; ssl_c_verify is 0 without a certificate too.
     Proxy(
@@ -178,15 +182,19 @@ http:
         verdict_grammar=r"[0-9]{0,5}",
         verdict_success="0",
         verdict_none=frozenset({""}),
+        verdict_either=frozenset({"0"}),
         presence_header="x-ssl-client-used",
-        configuration="""\
-http-request del-header _ -m sub
-http-request del-header Trailer
-http-request set-header X-SSL-Client-Cert %[ssl_c_der,base64]
-http-request set-header X-SSL-Client-Chain %[ssl_c_chain_der,base64]
-http-request set-header X-SSL-Client-Verify %[ssl_c_verify]
-http-request set-header X-SSL-Client-Used %[ssl_c_used]
-""",
+    ),
+    # https://github.com/openshift/router/blob/master/images/router/haproxy/conf/haproxy-config.template
+    Proxy(
+        name="openshift",
+        certificate_header="x-ssl-client-der",
+        certificate_encoding="base64-der",
+        verdict_header="x-ssl-client-verify",
+        verdict_grammar=r"[0-9]{0,5}",
+        verdict_success="0",
+        verdict_none=frozenset({""}),
+        verdict_either=frozenset({"0"}),
     ),
     # https://httpd.apache.org/docs/2.4/mod/mod_headers.html#header ; GENEROUS is optional_no_ca over TLS 1.2.
     Proxy(
@@ -194,31 +202,14 @@ http-request set-header X-SSL-Client-Used %[ssl_c_used]
         certificate_header="x-ssl-cert",
         certificate_encoding="folded-pem",
         verdict_header="x-ssl-verify",
-        verdict_grammar=r"SUCCESS|NONE|GENEROUS|\(null\)|FAILED:[^,]*",
+        verdict_grammar=_openssl_verdicts("SUCCESS", "NONE", "GENEROUS", "(null)"),
         verdict_none=frozenset({"NONE", "(null)"}),
-        configuration="""\
-SSLVerifyClient require
-RequestHeader unset Connection
-RequestHeader unset X_SSL_CERT
-RequestHeader unset X_SSL-CERT
-RequestHeader unset X-SSL_CERT
-RequestHeader unset X_SSL_VERIFY
-RequestHeader unset X_SSL-VERIFY
-RequestHeader unset X-SSL_VERIFY
-RequestHeader set X-SSL-CERT "%{SSL_CLIENT_CERT}s"
-RequestHeader set X-SSL-VERIFY "%{SSL_CLIENT_VERIFY}s"
-""",
     ),
     # https://caddyserver.com/docs/caddyfile/concepts#placeholders
     Proxy(
         name="caddy",
         certificate_header="client-cert",
         certificate_encoding="byte-sequence",
-        configuration="""\
-reverse_proxy 127.0.0.1:8000 {
-    header_up Client-Cert ":{http.request.tls.client.certificate_der_base64}:"
-}
-""",
     ),
     # https://www.rfc-editor.org/rfc/rfc9440 ; the example is HAProxy's.
     Proxy(
@@ -227,29 +218,25 @@ reverse_proxy 127.0.0.1:8000 {
         certificate_encoding="byte-sequence",
         chain_header="client-cert-chain",
         chain_encoding="byte-sequence-list",
-        configuration="""\
-http-request del-header _ -m sub
-http-request del-header Trailer
-http-request del-header Client-Cert-Chain
-http-request set-header Client-Cert :%[ssl_c_der,base64]:
-""",
     ),
     # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/mutual-authentication.html
     Proxy(
         name="aws-alb",
         certificate_header="x-amzn-mtls-clientcert",
         certificate_encoding="url-pem-chain",
-        configuration="""\
-aws elbv2 modify-listener --listener-arn "$LISTENER" --mutual-authentication Mode=passthrough
-""",
     ),
     Proxy(
         name="aws-alb-verify",
         certificate_header="x-amzn-mtls-clientcert-leaf",
         certificate_encoding="url-pem",
-        configuration="""\
-aws elbv2 modify-listener --listener-arn "$LISTENER" --mutual-authentication Mode=verify,TrustStoreArn="$TRUST_STORE"
-""",
+    ),
+    # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/viewer-mtls-headers.html
+    Proxy(
+        name="aws-cloudfront",
+        certificate_header="cloudfront-viewer-cert-pem",
+        certificate_encoding="url-pem",
+        presence_header="cloudfront-viewer-cert-present",
+        fingerprint_header="cloudfront-viewer-cert-sha256",
     ),
     # https://cloud.google.com/load-balancing/docs/https/custom-headers-global ; the names are the deployment's choice.
     Proxy(
@@ -262,16 +249,10 @@ aws elbv2 modify-listener --listener-arn "$LISTENER" --mutual-authentication Mod
         verdict_grammar=r"true|false|",
         verdict_success="true",
         verdict_none=frozenset({""}),
+        verdict_either=frozenset({"false"}),
         presence_header="x-client-cert-present",
         presence_yes="true",
         presence_no="false",
-        configuration="""\
-customRequestHeaders:
-- "X-Client-Cert-Leaf:{client_cert_leaf}"
-- "X-Client-Cert-Chain:{client_cert_chain}"
-- "X-Client-Cert-Present:{client_cert_present}"
-- "X-Client-Cert-Chain-Verified:{client_cert_chain_verified}"
-""",
     ),
     # https://developers.cloudflare.com/ssl/client-certificates/forward-a-client-certificate/ : two rules of "Modify
     # Request Header"; the first takes away what a client sent itself.
@@ -281,23 +262,34 @@ customRequestHeaders:
         certificate_encoding="byte-sequence",
         chain_header="client-cert-chain",
         chain_encoding="byte-sequence-list",
-        configuration="""\
-expression: true
-  Remove       Client-Cert
-  Remove       Client-Cert-Chain
-expression: cf.tls_client_auth.cert_verified and not cf.tls_client_auth.cert_revoked
-  Set dynamic  Client-Cert        cf.tls_client_auth.cert_rfc9440
-  Set dynamic  Client-Cert-Chain  cf.tls_client_auth.cert_chain_rfc9440
-""",
+    ),
+    # The same page: the setting client_certificate_forwarding of a host name.
+    Proxy(
+        name="cloudflare-forwarding",
+        certificate_header="cf-client-cert-der-base64",
+        certificate_encoding="base64-der",
+        fingerprint_header="cf-client-cert-sha256",
     ),
     # https://learn.microsoft.com/azure/app-service/app-service-web-configure-tls-mutual-auth
     Proxy(
         name="azure-app-service",
         certificate_header="x-arr-clientcert",
         certificate_encoding="base64-der",
-        configuration="""\
-az webapp update --set clientCertEnabled=true --name "$APP" --resource-group "$GROUP"
-""",
+    ),
+    # https://learn.microsoft.com/azure/application-gateway/rewrite-http-headers-url ; the names are the rewrite's.
+    Proxy(
+        name="azure-application-gateway",
+        certificate_header="x-client-cert",
+        certificate_encoding="url-pem",
+        verdict_header="x-client-cert-verify",
+        verdict_grammar=_openssl_verdicts("SUCCESS", "NONE", ""),
+        verdict_none=frozenset({"NONE", ""}),
+    ),
+    # https://docs.cloudfoundry.org/concepts/http-routing.html#forward-client-cert
+    Proxy(
+        name="cloud-foundry",
+        certificate_header="x-forwarded-client-cert",
+        certificate_encoding="base64-der",
     ),
 )
 
