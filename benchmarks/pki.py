@@ -21,7 +21,7 @@ __all__ = ["CASES", "PEER", "TRUSTED", "Case", "Pairs", "case", "issue", "pairs"
 Pairs = list[tuple[str, str]]
 
 PEER = "10.0.0.7"
-TRUSTED = ["loopback", "unix", "10.0.0.0/8"]
+TRUSTED = ["127.0.0.1", "::1", "unix", "10.0.0.0/8"]
 _CLIENTS = 8
 _FOLDER = tempfile.TemporaryDirectory(prefix="sslclientcert-bench-")  # goes when the interpreter ends
 

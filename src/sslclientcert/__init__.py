@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .core.proxies import PROXIES, Proxy
     from .core.trust import TrustStore
 
-__version__ = "0.2.0"
+__version__ = "0.2.1"
 
 __all__ = [
     "PROXIES",

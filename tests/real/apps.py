@@ -134,4 +134,4 @@ def by_asgiref() -> Any:
     """The same by Django's."""
     from asgiref.wsgi import WsgiToAsgi
 
-    return WsgiToAsgi(wsgi_of_every_proxy())
+    return WsgiToAsgi(wsgi_of_every_proxy())  # type: ignore[no-untyped-call]

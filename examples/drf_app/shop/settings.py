@@ -7,7 +7,7 @@ import os
 SSLCLIENTCERT = {
     "CA": os.environ["SSLCLIENTCERT_CA"],
     "PROXY": os.environ.get("SSLCLIENTCERT_PROXY", "nginx-ingress"),
-    "TRUSTED_PROXIES": os.environ.get("SSLCLIENTCERT_TRUSTED_PROXIES", "loopback, unix"),
+    "TRUSTED_PROXIES": os.environ.get("SSLCLIENTCERT_TRUSTED_PROXIES", "127.0.0.1, ::1, unix"),
 }
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

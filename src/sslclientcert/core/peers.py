@@ -141,11 +141,9 @@ class TrustedProxies:
     @property
     def everybody(self) -> bool:
         """Whether the entries let every peer through: `"*"`, or networks that together are all of IPv4 or of IPv6."""
-        return self.any or any(
-            network.prefixlen == 0
-            for kind in (ipaddress.IPv4Network, ipaddress.IPv6Network)
-            for network in ipaddress.collapse_addresses(each for each in self._networks if isinstance(each, kind))
-        )
+        of_4 = ipaddress.collapse_addresses(each for each in self._networks if isinstance(each, ipaddress.IPv4Network))
+        of_6 = ipaddress.collapse_addresses(each for each in self._networks if isinstance(each, ipaddress.IPv6Network))
+        return self.any or not {"0.0.0.0/0", "::/0"}.isdisjoint(map(str, (*of_4, *of_6)))
 
     def require(self, peer: str | None) -> None:
         """Refuse a peer that is not a trusted proxy. None and "" are a peer without an address.
