@@ -30,8 +30,9 @@ from .errors import (
     ForwardingInconsistent,
     TrustStoreUnavailable,
 )
+from .explanation import why_unlinked
 from .identity import ClientIdentity, read_identity
-from .links import Bundle, Links, why_unlinked
+from .links import Bundle, Links
 from .policy import require_ca, require_client_leaf, require_path_length, require_validity
 from .presented import PresentedChain
 from .revocation import RevocationLists
