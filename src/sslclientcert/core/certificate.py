@@ -27,7 +27,6 @@ __all__ = [
     "FORBIDDEN",
     "Outline",
     "ParsedCertificate",
-    "describe",
     "matches_authority_key_identifier",
     "names_and_serial",
 ]
@@ -57,12 +56,6 @@ FORBIDDEN: Mapping[str, str] = {
     "1.3.6.1.5.5.7.1.8": "autonomousSysIds, RFC 3779",
     "1.3.6.1.5.5.7.1.14": "proxyCertInfo, RFC 3820",
 }
-
-
-def describe(certificate: x509.Certificate) -> str:
-    """Return how messages call a certificate: its subject, and its serial number as the tools print it."""
-    digits = f"{certificate.serial_number:X}"
-    return f"{quoted(rfc4514(certificate.subject))} (serial {'0' * (len(digits) % 2)}{digits})"
 
 
 DOES_NOT_PARSE = (
@@ -162,6 +155,11 @@ class ParsedCertificate:
         self._issuer: CanonicalName | None = None
         self._subject: CanonicalName | None = None
 
+    def __str__(self) -> str:
+        """Return how messages call it: its subject, and its serial number as the tools print it."""
+        digits = f"{self.certificate.serial_number:X}"
+        return f"{quoted(rfc4514(self.certificate.subject))} (serial {'0' * (len(digits) % 2)}{digits})"
+
     def get(self, kind: type[_E]) -> _E | None:
         """Return the value of an extension; None if there is none."""
         value = self.extensions.get(kind.oid)
@@ -203,7 +201,7 @@ class ParsedCertificate:
         if self._key is None:
             if self.key_kind is None:
                 raise CertificateUnsuitable(
-                    f"{describe(self.certificate)} has a key of a kind that is not supported "
+                    f"{self} has a key of a kind that is not supported "
                     f"({self.certificate.public_key_algorithm_oid.dotted_string}, or explicit parameters). Use RSA, a "
                     "named curve (P-256), Ed25519 or Ed448"
                 )
@@ -211,8 +209,7 @@ class ParsedCertificate:
                 self._key = self.certificate.public_key()
             except (ValueError, TypeError, UnsupportedAlgorithm) as error:
                 raise CertificateUnsuitable(
-                    f"{describe(self.certificate)} has a {self.key_kind} key that cannot be used: reissue it with "
-                    "another key"
+                    f"{self} has a {self.key_kind} key that cannot be used: reissue it with another key"
                 ) from error
         return self._key
 

@@ -5,7 +5,7 @@ The reader is awake at two in the morning: what is wrong, with which certificate
 
 from __future__ import annotations
 
-from .certificate import ParsedCertificate, describe
+from .certificate import ParsedCertificate
 from .errors import CertificateUntrusted, ClientCertError, quoted
 from .links import MOST_CHECKS, Bundle, Links
 from .names import rfc4514
@@ -32,7 +32,7 @@ def why_unlinked(leaf: ParsedCertificate, links: Links, bundle: Bundle, source: 
         seen.append(child)
     if child.scheme is None:
         return weak_signature(child)
-    named = f"{describe(child.certificate)} names {quoted(rfc4514(child.certificate.issuer))} as its issuer"
+    named = f"{child} names {quoted(rfc4514(child.certificate.issuer))} as its issuer"
     if links.is_exhausted:
         return CertificateUntrusted(
             f"{named}, and the forwarded chain needs more than {MOST_CHECKS} signature checks. The client has to send "
@@ -44,7 +44,7 @@ def why_unlinked(leaf: ParsedCertificate, links: Links, bundle: Bundle, source: 
     for ca in bundle.named(child.issuer):
         if ca in bundle.unusable:
             why = bundle.unusable[ca]
-            return CertificateUntrusted(f"{named}, and {describe(ca.certificate)} in {source} is unusable: {why}")
+            return CertificateUntrusted(f"{named}, and {ca} in {source} is unusable: {why}")
         try:
             require_ca(ca)
         except ClientCertError as error:
@@ -57,7 +57,7 @@ def why_unlinked(leaf: ParsedCertificate, links: Links, bundle: Bundle, source: 
 
 
 def _stranger(child: ParsedCertificate, leaf: ParsedCertificate, bundle: Bundle, source: str) -> ClientCertError:
-    described = describe(child.certificate)
+    described = str(child)
     if child.is_self_issued:
         return CertificateUntrusted(
             f"{described} is self-signed, and {source} does not hold it. The client uses a certificate that it made "

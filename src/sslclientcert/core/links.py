@@ -199,6 +199,11 @@ class Bundle:
             and not any(other.subject == one.subject and other.spki in (None, one.spki) for other in self.left_out)
         )
 
+    def has_linked(self, one: ParsedCertificate) -> bool:
+        """Say whether the bundle has this very certificate, as an anchor or linked to one."""
+        own = self.by_der.get(one.der)
+        return own is not None and own not in self.unusable
+
     def holds(self, subject: CanonicalName) -> bool:
         """Say whether a certificate of a subject is there, usable or not."""
         return subject in self._by_subject or any(one.subject == subject for one in self.left_out)

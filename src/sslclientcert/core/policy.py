@@ -18,7 +18,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from .certificate import FORBIDDEN, ParsedCertificate, describe
+from .certificate import FORBIDDEN, ParsedCertificate
 from .errors import CAExpired, CertificateExpired, CertificateNotYetValid, CertificateUnsuitable, ClientCertError
 
 __all__ = [
@@ -77,14 +77,14 @@ def require_validity(one: ParsedCertificate, at: dt.datetime, clock_skew: dt.tim
     if one.not_before - at > clock_skew:
         told: type[ClientCertError] = CAExpired if is_ca else CertificateNotYetValid
         raise told(
-            f"{describe(one.certificate)} is valid from {one.not_before.isoformat()}, and the time is "
+            f"{one} is valid from {one.not_before.isoformat()}, and the time is "
             f"{at.isoformat(timespec='seconds')}. Check the clock of this host and of the CA"
         )
     if at.replace(microsecond=0) - one.not_after > clock_skew:
         told = CAExpired if is_ca else CertificateExpired
         remedy = "Put the renewed CA certificate into the bundle" if is_ca else "The client has to renew it"
         raise told(
-            f"{describe(one.certificate)} expired at {one.not_after.isoformat()}, and the time is "
+            f"{one} expired at {one.not_after.isoformat()}, and the time is "
             f"{at.isoformat(timespec='seconds')}. {remedy}, or check this host's clock"
         )
 
@@ -114,7 +114,7 @@ def _require_strong_key(one: ParsedCertificate) -> None:
     key = one.key
     if isinstance(key, rsa.RSAPublicKey) and key.key_size < 2048:
         raise CertificateUnsuitable(
-            f"{describe(one.certificate)} has an RSA key of {key.key_size} bits, and 2048 are the least (NIST SP "
+            f"{one} has an RSA key of {key.key_size} bits, and 2048 are the least (NIST SP "
             "800-57): reissue it with a stronger key"
         )
 
@@ -128,7 +128,7 @@ def weak_signature(one: ParsedCertificate) -> CertificateUnsuitable:
     except (ValueError, UnsupportedAlgorithm):
         name = ""
     return CertificateUnsuitable(
-        f"{describe(one.certificate)} is signed with {name}{oid.dotted_string}, which is too weak or not supported: "
+        f"{one} is signed with {name}{oid.dotted_string}, which is too weak or not supported: "
         f"reissue it with SHA-256. {_OR_MAKE_ANCHOR if one.path_length is not None else ''}".rstrip()
     )
 
@@ -146,14 +146,15 @@ def require_client_leaf(leaf: ParsedCertificate) -> None:
     key_usage = leaf.get(x509.KeyUsage)
     if key_usage is not None and not (key_usage.digital_signature or key_usage.key_agreement):
         raise CertificateUnsuitable(
-            f"{describe(leaf.certificate)} has a key usage without digitalSignature and keyAgreement, so its key must not authenticate "
-            "a TLS client (RFC 5280 section 4.2.1.3): reissue it with digitalSignature"
+            f"{leaf} has a key usage without digitalSignature and keyAgreement, so its key must not "
+            "authenticate a TLS client (RFC 5280 section 4.2.1.3): reissue it with digitalSignature"
         )
     purposes = leaf.get(x509.ExtendedKeyUsage)
     if purposes is not None and ExtendedKeyUsageOID.CLIENT_AUTH not in purposes:
         raise CertificateUnsuitable(
-            f"{describe(leaf.certificate)} is not for client authentication: its extended key usage is "
-            f"{_purposes(purposes)} (RFC 5280 section 4.2.1.12). Reissue it with clientAuth, or without an extended key usage"
+            f"{leaf} is not for client authentication: its extended key usage is "
+            f"{_purposes(purposes)} (RFC 5280 section 4.2.1.12). Reissue it with clientAuth, or without an extended key "
+            "usage"
         )
     # `nsCertType = server` still stands in old configuration files. A BIT STRING; its first bit is "SSL client".
     relic = leaf.extensions.get(_NETSCAPE_CERT_TYPE)
@@ -161,8 +162,7 @@ def require_client_leaf(leaf: ParsedCertificate) -> None:
         len(relic.value) > 3 and relic.value[0] == 0x03 and relic.value[3] & 0x80
     ):
         raise CertificateUnsuitable(
-            f"{describe(leaf.certificate)} has a Netscape certificate type that is not SSL client: reissue it without, or "
-            "with client"
+            f"{leaf} has a Netscape certificate type that is not SSL client: reissue it without"
         )
 
 
@@ -184,7 +184,7 @@ def require_ca(ca: ParsedCertificate) -> None:
     if basic is None or not basic.ca:
         version = " (X.509 v1)" if ca.certificate.version is x509.Version.v1 else ""
         raise CertificateUnsuitable(
-            f"{describe(ca.certificate)} is not a CA: it has no basic constraints with CA:TRUE{version} (RFC 5280 "
+            f"{ca} is not a CA: it has no basic constraints with CA:TRUE{version} (RFC 5280 "
             "section 4.2.1.9). Reissue it with them: printf basicConstraints=critical,CA:TRUE > ca.ext; openssl x509 "
             "-in ca.crt -signkey ca.key -days 3650 -clrext -extfile ca.ext -out new.crt. In PowerShell: "
             'New-SelfSignedCertificate -TextExtension "2.5.29.19={critical}{text}CA=true"'
@@ -192,22 +192,20 @@ def require_ca(ca: ParsedCertificate) -> None:
     usage = ca.get(x509.KeyUsage)
     if usage is not None and not usage.key_cert_sign:
         raise CertificateUnsuitable(
-            f"{describe(ca.certificate)} is not a CA: its key usage lacks keyCertSign (RFC 5280 section 4.2.1.3). "
-            "Reissue it with keyCertSign"
+            f"{ca} is not a CA: its key usage lacks keyCertSign (RFC 5280 section 4.2.1.3). Reissue it with keyCertSign"
         )
     purposes = ca.get(x509.ExtendedKeyUsage)
     if purposes is not None and ExtendedKeyUsageOID.CLIENT_AUTH not in purposes:
         raise CertificateUnsuitable(
-            f"{describe(ca.certificate)} is not a CA for client certificates: its extended key usage is "
+            f"{ca} is not a CA for client certificates: its extended key usage is "
             f"{_purposes(purposes)}. Use the CA that issues client certificates, or reissue it with clientAuth"
         )
     if not ca.subject:
         raise CertificateUnsuitable(
-            f"{describe(ca.certificate)} is not a CA: its subject is empty (RFC 5280 section 4.1.2.6). Reissue it with "
-            "a subject"
+            f"{ca} is not a CA: its subject is empty (RFC 5280 section 4.1.2.6). Reissue it with a subject"
         )
     if ca.constraints is not None and ca.constraints.fault is not None:
-        raise CertificateUnsuitable(f"{describe(ca.certificate)} {ca.constraints.fault}")
+        raise CertificateUnsuitable(f"{ca} {ca.constraints.fault}")
 
 
 def require_path_length(ca: ParsedCertificate, below: int) -> None:
@@ -218,6 +216,6 @@ def require_path_length(ca: ParsedCertificate, below: int) -> None:
     """
     if ca.path_length is not None and ca.path_length < below:
         raise CertificateUnsuitable(
-            f"{describe(ca.certificate)} allows {ca.path_length} CAs below it (pathlen), and there are {below} (RFC "
+            f"{ca} allows {ca.path_length} CAs below it (pathlen), and there are {below} (RFC "
             "5280 section 4.2.1.9): issue the client's certificate by a CA that is nearer to it"
         )

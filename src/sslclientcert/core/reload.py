@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from .bundle import ParsedBundle, parse_certificates, parse_crls
-from .certificate import describe
 from .crl import RevocationList
 from .locks import ForkSafeLock
 from .validation import Snapshot
@@ -141,7 +140,7 @@ def _require_no_loss(now: Snapshot, new: Snapshot) -> None:
     """Refuse a change by which a CA or CRL that is in use would be there and unusable."""
     usable = {(one.subject, one.spki) for one in now.bundle.certificates if one not in now.bundle.unusable}
     lost = [one.what for one in new.bundle.left_out if (one.subject, one.spki) in usable]
-    lost += [describe(one.certificate) for one in new.bundle.unusable if (one.subject, one.spki) in usable]
+    lost += [str(one) for one in new.bundle.unusable if (one.subject, one.spki) in usable]
     had = {crl.issuer for crl in now.revocation.crls if crl.fault is None}
     lost += [crl.name for crl in new.revocation.crls if crl.fault is not None and crl.issuer in had]
     if lost:

@@ -18,7 +18,7 @@ from typing import TypeAlias
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from .certificate import ParsedCertificate, describe
+from .certificate import ParsedCertificate
 from .crl import RevocationList
 from .errors import CertificateRevoked, RevocationUnknown, quoted
 from .names import CanonicalName, rfc4514
@@ -93,7 +93,7 @@ class RevocationLists:
                 asked, current = _in_force(of_scope, at, skew, is_delta=scope.is_delta)
                 for crl in asked:
                     if certificate.certificate.serial_number in crl.serial_numbers:
-                        raise CertificateRevoked(f"{describe(certificate.certificate)} is on {crl.name}")
+                        raise CertificateRevoked(f"{certificate} is on {crl.name}")
                 is_current = is_current or (current and not scope.is_delta)
         if not is_needed:
             return
@@ -130,7 +130,7 @@ class RevocationLists:
         at: dt.datetime,
         covering: Sequence[RevocationList],
     ) -> RevocationUnknown:
-        described = describe(certificate.certificate)
+        described = str(certificate)
         of_issuer = self._by_issuer.get(issuer.subject, ())
         complete = [crl for crl in covering if not crl.scope.is_delta]
         if complete:

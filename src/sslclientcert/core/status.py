@@ -9,7 +9,7 @@ import dataclasses
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 
-from .certificate import ParsedCertificate, describe
+from .certificate import ParsedCertificate
 from .crl import RevocationList
 from .errors import ClientCertError
 from .links import Bundle
@@ -88,7 +88,7 @@ def expiries(certificates: Iterable[ParsedCertificate], crls: Sequence[Revocatio
     A CRL is made to be replaced, often daily: a warning is due in the last quarter of its own time.
     """
     for certificate in certificates:
-        yield Expiry(what=describe(certificate.certificate), at=certificate.not_after)
+        yield Expiry(what=str(certificate), at=certificate.not_after)
     newest: dict[object, RevocationList] = {}
     for crl in sorted(crls, key=lambda crl: (crl.this_update, crl.number or 0)):
         newest[crl.issuer, crl.key_identifier, crl.scope] = crl
@@ -110,7 +110,7 @@ def odd_certificates(bundle: Bundle, *, has_crls: bool) -> Iterator[str]:
     for one in bundle.left_out:
         yield f"{one.what} is left out: it {one.why}"
     for certificate, why in bundle.unusable.items():
-        yield f"{describe(certificate.certificate)} is unusable: {why}"
+        yield f"{certificate} is unusable: {why}"
     for anchor in bundle.anchors:
         try:
             require_ca(anchor)

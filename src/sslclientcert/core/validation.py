@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from cryptography import x509
 
-from .certificate import DOES_NOT_PARSE, ParsedCertificate, describe
+from .certificate import DOES_NOT_PARSE, ParsedCertificate
 from .errors import (
     CertificateMalformed,
     CertificateUnsuitable,
@@ -121,7 +121,7 @@ def _require_issuers_only(links: Links, leaf: ParsedCertificate, others: Sequenc
         ]
         if not found:
             raise ForwardingInconsistent(
-                f"{describe(rest[0].certificate)} has issued no other certificate of the forwarded chain, and the "
+                f"{rest[0]} has issued no other certificate of the forwarded chain, and the "
                 "place in it is all that says which certificate is the client's. Either the client sends certificates "
                 "that are not part of its chain, or two headers were joined"
             )
@@ -136,7 +136,7 @@ class _Search:
         self, trust: Snapshot, leaf: ParsedCertificate, forwarded: Sequence[ParsedCertificate], at: dt.datetime
     ) -> None:
         self._trust, self._bundle, self._leaf, self._at = trust, trust.bundle, leaf, at
-        self._forwarded = [one for one in forwarded if one.der not in self._bundle.by_der]
+        self._forwarded = [one for one in forwarded if not self._bundle.has_linked(one)]
         self._steps = 0
         self._violations: dict[tuple[ParsedCertificate, ParsedCertificate], str | None] = {}
         self._furthest: tuple[tuple[int, int, bytes], ClientCertError] | None = None
@@ -175,7 +175,7 @@ class _Search:
             self._steps += 1
             if self._steps > _MOST_STEPS:
                 raise CertificateUntrusted(
-                    f"the CAs above {describe(self._leaf.certificate)} have more paths than the {_MOST_STEPS} that are "
+                    f"the CAs above {self._leaf} have more paths than the {_MOST_STEPS} that are "
                     "tried: take cross-certificates that you do not need out of the bundle"
                 )
             if self._keeps_rules(path, issuer):
@@ -200,12 +200,10 @@ class _Search:
 
     def _require_place(self, path: _Path, issuer: ParsedCertificate) -> None:
         if any(one.subject == issuer.subject and one.spki == issuer.spki for one in path):
-            raise CertificateUntrusted(
-                f"{describe(issuer.certificate)} has the name and the key of a certificate below it on the path"
-            )
+            raise CertificateUntrusted(f"{issuer} has the name and the key of a certificate below it on the path")
         if issuer not in self._bundle.anchors and len(path) > self._trust.max_depth:
             raise CertificateUntrusted(
-                f"the path from {describe(self._leaf.certificate)} has more than {self._trust.max_depth} intermediate "
+                f"the path from {self._leaf} has more than {self._trust.max_depth} intermediate "
                 "CAs: raise max_depth if that is right"
             )
 
@@ -225,8 +223,8 @@ class _Search:
             said = self._violations[issuer, one]
             if said is not None:
                 raise CertificateUnsuitable(
-                    f"the name constraints of {describe(issuer.certificate)} do not admit "
-                    f"{describe(one.certificate)}: {said} (RFC 5280 section 4.2.1.10). Reissue it with names within "
+                    f"the name constraints of {issuer} do not admit "
+                    f"{one}: {said} (RFC 5280 section 4.2.1.10). Reissue it with names within "
                     "the constraints, or by another CA"
                 )
 
