@@ -91,10 +91,9 @@ def require_validity(one: ParsedCertificate, at: dt.datetime, clock_skew: dt.tim
 
 def _require_form(one: ParsedCertificate) -> None:
     """What may stand in any certificate: a serial number, extensions that are processed, a key of enough strength."""
-    certificate = one.certificate
-    if not 0 <= certificate.serial_number < 1 << 160:
+    if not 0 <= one.certificate.serial_number < 1 << 160:
         raise CertificateUnsuitable(
-            f"{describe(certificate)} has a serial number that is negative or longer than 20 octets (RFC 5280 section "
+            f"{one} has a serial number that is negative or longer than 20 octets (RFC 5280 section "
             f"4.1.2.2): reissue it. {_OR_MAKE_ANCHOR if one.path_length is not None else ''}".rstrip()
         )
     if one.unprocessed is not None:
@@ -102,7 +101,7 @@ def _require_form(one: ParsedCertificate) -> None:
         name = FORBIDDEN.get(oid) or _EXTENSION_NAMES.get(oid)
         shown = f"{name} ({oid})" if name else oid
         raise CertificateUnsuitable(
-            f"{describe(certificate)} has the "
+            f"{one} has the "
             + (f"extension {shown}" if oid in FORBIDDEN else f"critical extension {shown}")
             + ", which this library does not process (RFC 5280 section 4.2): reissue it without"
         )
@@ -152,9 +151,8 @@ def require_client_leaf(leaf: ParsedCertificate) -> None:
     purposes = leaf.get(x509.ExtendedKeyUsage)
     if purposes is not None and ExtendedKeyUsageOID.CLIENT_AUTH not in purposes:
         raise CertificateUnsuitable(
-            f"{leaf} is not for client authentication: its extended key usage is "
-            f"{_purposes(purposes)} (RFC 5280 section 4.2.1.12). Reissue it with clientAuth, or without an extended key "
-            "usage"
+            f"{leaf} is not for client authentication: its extended key usage is {_purposes(purposes)} (RFC 5280 section "
+            "4.2.1.12). Reissue it with clientAuth, or without an extended key usage"
         )
     # `nsCertType = server` still stands in old configuration files. A BIT STRING; its first bit is "SSL client".
     relic = leaf.extensions.get(_NETSCAPE_CERT_TYPE)
