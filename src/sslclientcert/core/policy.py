@@ -151,8 +151,8 @@ def require_client_leaf(leaf: ParsedCertificate) -> None:
     purposes = leaf.get(x509.ExtendedKeyUsage)
     if purposes is not None and ExtendedKeyUsageOID.CLIENT_AUTH not in purposes:
         raise CertificateUnsuitable(
-            f"{leaf} is not for client authentication: its extended key usage is {_purposes(purposes)} (RFC 5280 section "
-            "4.2.1.12). Reissue it with clientAuth, or without an extended key usage"
+            f"{leaf} is not for client authentication: its extended key usage is {_purposes(purposes)} (RFC 5280 "
+            "section 4.2.1.12). Reissue it with clientAuth, or without an extended key usage"
         )
     # `nsCertType = server` still stands in old configuration files. A BIT STRING; its first bit is "SSL client".
     relic = leaf.extensions.get(_NETSCAPE_CERT_TYPE)
