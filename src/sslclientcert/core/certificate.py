@@ -95,6 +95,7 @@ class ParsedCertificate:
         certificate: cryptography's object.
         der: the whole, as DER.
         issuer_der, subject_der: the names, as DER.
+        issuer, subject: the names in their canonical form.
         spki: the SubjectPublicKeyInfo, as DER.
         key_kind: what its key is called; None for a kind that is not supported.
         scheme: how it is signed; None where that is not supported, too weak, or said in two ways.
@@ -107,21 +108,21 @@ class ParsedCertificate:
     """
 
     __slots__ = (
-        "_issuer",
         "_key",
         "_names",
-        "_subject",
         "_tbs",
         "certificate",
         "constraints",
         "der",
         "extensions",
+        "issuer",
         "issuer_der",
         "key_kind",
         "not_after",
         "not_before",
         "scheme",
         "spki",
+        "subject",
         "subject_der",
         "unprocessed",
     )
@@ -136,6 +137,8 @@ class ParsedCertificate:
             # Nobody signed the number of unused bits: were it not zero, one certificate would have two fingerprints.
             raise ValueError("the signature has unused bits (X.690 section 8.6.2)")
         _, inner_algorithm, self.issuer_der, _, self.subject_der, self.spki = fields[:6]
+        self.issuer: CanonicalName = canonical(self.issuer_der)
+        self.subject: CanonicalName = canonical(self.subject_der)
         self.key_kind: str | None = kind_of_key(children(self.spki)[0])
         # RFC 5280 section 4.1.1.2: both are the same, and only one of them is signed.
         self.scheme: Scheme | None = scheme_of(algorithm, certificate) if algorithm == inner_algorithm else None
@@ -152,8 +155,6 @@ class ParsedCertificate:
         self.constraints: Constraints | None = None if constraints is None else Constraints(constraints, self.der)
         self._names: Names | None = None
         self._key: CertificatePublicKeyTypes | None = None
-        self._issuer: CanonicalName | None = None
-        self._subject: CanonicalName | None = None
 
     def __str__(self) -> str:
         """Return how messages call it: its subject, and its serial number as the tools print it."""
@@ -164,20 +165,6 @@ class ParsedCertificate:
         """Return the value of an extension; None if there is none."""
         value = self.extensions.get(kind.oid)
         return value if isinstance(value, kind) else None
-
-    @property
-    def issuer(self) -> CanonicalName:
-        """The issuer's name in its canonical form."""
-        if self._issuer is None:
-            self._issuer = canonical(self.issuer_der)
-        return self._issuer
-
-    @property
-    def subject(self) -> CanonicalName:
-        """The subject's name in its canonical form."""
-        if self._subject is None:
-            self._subject = self.issuer if self.subject_der == self.issuer_der else canonical(self.subject_der)
-        return self._subject
 
     @property
     def is_self_issued(self) -> bool:

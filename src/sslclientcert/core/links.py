@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from .certificate import ParsedCertificate, matches_authority_key_identifier
 from .errors import ClientCertError, quoted
 from .names import CanonicalName, rfc4514
+from .policy import weak_signature
 
 __all__ = ["MOST_CHECKS", "Bundle", "LeftOut", "Links"]
 
@@ -178,8 +179,12 @@ class Bundle:
         self.links: Links = Links(self.anchors, [one for one in others if one not in self.unusable])
         for one in self.links.unlinked:
             self.unusable[one] = (
-                f"the bundle has a certificate of its issuer's name, {quoted(rfc4514(one.certificate.issuer))}, and no "
-                "usable one whose key has signed it. Put the right CA certificate into the bundle, or take this one out"
+                weak_signature(one).detail
+                if one.scheme is None
+                else (
+                    f"the bundle has a certificate of its issuer's name, {quoted(rfc4514(one.certificate.issuer))}, and no "
+                    "usable one whose key has signed it. Put the right CA certificate into the bundle, or take this one out"
+                )
             )
 
     def _is_anchor(self, one: ParsedCertificate, there: Counter[CanonicalName | None]) -> bool:

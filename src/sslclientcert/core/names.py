@@ -59,8 +59,9 @@ _ESCAPE = re.compile(rb"\\([0-9A-Fa-f]{2}|.|\Z)", re.DOTALL)
 _STRING_TAGS = {0x0C: "utf-8", 0x13: "ascii", 0x14: "latin-1", 0x16: "ascii", 0x1E: "utf-16-be", 0x1C: "utf-32-be"}
 
 # The string types that OpenSSL's canonical form makes alike (ASN1_MASK_CANON), and how it reads their octets.
-_CANONICAL_CHARSETS = {0x0C: "utf-8", 0x13: "latin-1", 0x14: "latin-1", 0x16: "latin-1", 0x1A: "latin-1"}
+_CANONICAL_CHARSETS = {0x0C: "utf-8", 0x13: "latin-1", 0x14: "latin-1", 0x16: "latin-1"}
 _CANONICAL_CHARSETS |= {0x1C: "utf-32-be", 0x1E: "utf-16-be"}
+_OTHER_TAGS = frozenset({0x03, 0x12, 0x30})  # the other types that OpenSSL reads in a name (B_ASN1_PRINTABLE)
 
 CanonicalName: TypeAlias = "tuple[tuple[bytes, ...], ...]"
 
@@ -110,6 +111,8 @@ def canonical(name: bytes) -> CanonicalName:
 def _folded(value: bytes) -> bytes:
     charset = _CANONICAL_CHARSETS.get(value[0])
     if charset is None:
+        if value[0] not in _OTHER_TAGS:
+            raise ValueError(f"a value of type {value[0]} in a name")
         return value
     content = value[element(value).content :]
     if value[0] >= 0x1C or not content.isascii():
