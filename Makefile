@@ -17,8 +17,8 @@ BIN := $(VENV)/bin
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 13
 
-demo: $(VENV)/.has-demo  ## run the demo: a real nginx, seven clients, a table of what became of each
-	$(BIN)/sslclientcert demo
+demo: $(VENV)/.has-demo  ## run the demo: a real nginx, seven clients, a table of what became of each; SERVE=1 keeps it running
+	$(BIN)/python -m examples.demo $(if $(SERVE),--serve)
 
 test: $(VENV)/.has-test  ## run the tests, with branch coverage of the library
 	@tools/install_packages.sh openssl curl haproxy apache2  # what makes certificates, sends requests, and is tested behind

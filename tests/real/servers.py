@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sslclientcert.cli.processes import listen, serve
+from examples.demo.processes import listen, serve
 
 from .pki import Credentials
 

@@ -27,8 +27,8 @@ from typing import Any, TypeAlias
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from examples.demo.nginx import Ingress, nginx
 from sslclientcert import PROXIES, ClientCertAuthenticator, ClientCertError, TrustStore
-from sslclientcert.cli.nginx import Ingress, nginx
 from sslclientcert.core.headers import HeaderReader, folded
 from sslclientcert.core.presented import presented_by
 from sslclientcert.testing import ClientCA, IssuedCertificate

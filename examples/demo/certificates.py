@@ -11,8 +11,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from ...testing.ca import ClientCA
-from ...testing.encoders import encode
+from sslclientcert.testing import ClientCA, encode
 
 __all__ = ["make_certificates"]
 
