@@ -19,7 +19,7 @@ from sslclientcert.testing import encode
 from .configurations import configuration
 from .pki import Pki
 from .rigs import running
-from .servers import DEADLINE_SECONDS, PROXY_ADDRESS, Application, Headers, Reply, _exchange, tls_context
+from .servers import DEADLINE_SECONDS, PROXY_ADDRESS, Application, Headers, Reply, exchange, tls_context
 
 FORGERIES = ("exact", "underscores", "one underscore", "twice", "both spellings", "hidden by Connection")
 
@@ -58,7 +58,7 @@ class Front:
         """
         context = self.context(client)
         connection = http.client.HTTPSConnection("localhost", self.port, timeout=DEADLINE_SECONDS, context=context)
-        return _exchange(connection, headers, f"/{self.name}", "GET")
+        return exchange(connection, headers, f"/{self.name}", "GET")
 
     def get_over_http2(self, client: str | None, headers: Headers = ()) -> Reply:
         """The same over HTTP/2, in which names are in lower case."""

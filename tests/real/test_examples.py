@@ -23,7 +23,7 @@ from sslclientcert.testing import encode
 from .configurations import blocks
 from .pki import Pki
 from .rigs import RunningProxy, running
-from .servers import DEADLINE_SECONDS, Headers, Reply, _exchange, tls_context
+from .servers import DEADLINE_SECONDS, Headers, Reply, exchange, tls_context
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -139,7 +139,7 @@ class Shop:
         context = tls_context(self.pki.server_ca, None if client is None else self.pki.client[client])
         port = self._proxies[verifies].port
         connection = http.client.HTTPSConnection("localhost", port, timeout=DEADLINE_SECONDS, context=context)
-        return _exchange(connection, headers, "/me", "GET")
+        return exchange(connection, headers, "/me", "GET")
 
     def name(self, reply: Reply) -> str:
         assert reply.status == 200, (reply, self._log.read_text(errors="replace")[-4000:])
