@@ -19,7 +19,9 @@ def main() -> int:
         0: every request was answered as it should be; 1: one was not, or a server did not start; 2: a package is
         missing; 128 and the number of the signal: interrupted before the table was complete.
     """
-    parser = argparse.ArgumentParser(prog="python -m examples.demo", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m examples.demo", description="Run the demo: a real nginx, a real application, and seven clients."
+    )
     parser.add_argument(
         "--serve", action="store_true", help="keep it running and print curl commands to try, until Ctrl-C"
     )

@@ -11,7 +11,8 @@ import pytest
 from sslclientcert import PROXIES
 from sslclientcert.testing import ClientCA, IssuedCertificate
 
-from .conftest import Command, OpenSSL
+from ..openssl import OpenSSL
+from .conftest import Command
 
 
 @pytest.mark.parametrize("proxy", PROXIES)
