@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:  # two installers must not write into one environment
-.PHONY: help demo test fuzz bench lint format types docs build check venv sid clean
+.PHONY: help demo test portable fuzz bench lint format types docs build check venv sid clean
 
 PYTHON ?= python3
 SECONDS ?= 60
@@ -19,6 +19,9 @@ demo: $(NOX)  ## run the demo: a real nginx, seven clients, a table of the answe
 
 test: $(NOX)  ## run the tests, with branch coverage of the library
 	$(RUN) test -- $(TESTS)
+
+portable: $(NOX)  ## run the tests whose outcome may depend on the Python, without coverage
+	$(RUN) portable -- $(TESTS)
 
 fuzz: $(NOX)  ## fuzz what reads headers, certificates and lists, SECONDS=60 for each target
 	$(RUN) fuzz -- --seconds $(SECONDS)

@@ -109,6 +109,14 @@ def test(session: nox.Session) -> None:
     session.run("coverage", "report")
 
 
+@nox.session
+def portable(session: nox.Session) -> None:
+    """Run the portable tests, without coverage."""
+    programs(session, "openssl", "curl")
+    editable(session, "test")
+    session.run("pytest", *(session.posargs or PORTABLE))
+
+
 @nox.session(python=PYTHONS)
 def wheels(session: nox.Session) -> None:
     """Run the portable tests on the built wheel, on each Python."""
