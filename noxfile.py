@@ -38,8 +38,10 @@ PIP_TO_UV = {"index-url": "UV_DEFAULT_INDEX", "cert": "SSL_CERT_FILE", "default-
 
 
 def prepare_environment() -> None:
-    """Let uv find pyenv's interpreters and the package index that pip is set to."""
+    """Let uv find pyenv's interpreters and the package index that pip is set to, and Python write bytecode."""
     os.environ["UV_PYTHON_DOWNLOADS"] = "never"
+    # Without bytecode, each of the hundreds of processes that the tests start would compile all that it imports.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ["PATH"] += f"{os.pathsep}{Path(sys.executable).parent}"  # uv's place
     if shutil.which("pyenv"):
         # Without it, pyenv's `python3.13` on the PATH is there and does not run.
