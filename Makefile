@@ -12,7 +12,7 @@ NOX := .venv-nox/bin/nox
 RUN = $(NOX) $(if $(filter file,$(origin PYTHON)),,--force-python $(PYTHON)) --session
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 13
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 15
 
 demo: $(NOX)  ## run the demo: a real nginx, seven clients, a table of the answers; SERVE=1 keeps it running
 	@$(RUN) demo -- $(if $(SERVE),--serve)
