@@ -1,70 +1,55 @@
-# The commands of people and of CI. Each target makes the virtual environment it needs and installs what it needs into it;
-# nothing is installed again until pyproject.toml changes. Another interpreter: make test PYTHON=python3.13
+# The commands of people and of CI. Each is a session of noxfile.py, in an environment of its own in .nox/, which nox and
+# uv make and keep up to date. Another interpreter: make test PYTHON=python3.13. Some tests: make test TESTS="-k words"
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.NOTPARALLEL:  # two pips must not write into one environment
-.PHONY: help demo test bench fuzz lint format types docs build check clean
+.NOTPARALLEL:  # two installers must not write into one environment
+.PHONY: help demo test portable fuzz bench lint format types docs build check venv sid clean
 
 PYTHON ?= python3
-ifneq ($(origin PYTHON),file)
-suffix := -$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-endif
 SECONDS ?= 60
-VENV ?= .venv$(suffix)
-BIN := $(VENV)/bin
+NOX := .venv-nox/bin/nox
+RUN = $(NOX) $(if $(filter file,$(origin PYTHON)),,--force-python $(PYTHON)) --session
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 13
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 15
 
-demo: $(VENV)/.has-demo  ## run the demo: a real nginx, seven clients, a table of what became of each
-	$(BIN)/sslclientcert demo
+demo: $(NOX)  ## run the demo: a real nginx, seven clients, a table of the answers; SERVE=1 keeps it running
+	@$(RUN) demo -- $(if $(SERVE),--serve)
 
-test: $(VENV)/.has-test  ## run the tests, with branch coverage of the library
-	@tools/install_packages.sh openssl curl haproxy apache2  # what makes certificates, sends requests, and is tested behind
-	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
-	$(BIN)/coverage combine --quiet
-	$(BIN)/coverage report
+test: $(NOX)  ## run the tests, with branch coverage of the library
+	$(RUN) test -- $(TESTS)
 
-fuzz: $(VENV)/.has-test $(VENV)/.has-fuzz  ## fuzz what reads headers, certificates and lists, SECONDS=60 for each target
-	cd tests && $(abspath $(BIN))/python -m core.fuzz --seconds $(SECONDS)
+portable: $(NOX)  ## run the tests whose outcome may depend on the Python, without coverage
+	$(RUN) portable -- $(TESTS)
 
-bench: $(VENV)/.has-bench  ## measure the library beside its alternatives, ten minutes; make bench RECORD=1 puts it on the page
-	$(BIN)/python -m benchmarks $(if $(RECORD),--record) $(SECTIONS)
+fuzz: $(NOX)  ## fuzz what reads headers, certificates and lists, SECONDS=60 for each target
+	$(RUN) fuzz -- --seconds $(SECONDS)
 
-lint: $(VENV)/.has-lint  ## look for mistakes and for what the formatter would change
-	$(BIN)/ruff check
-	$(BIN)/ruff format --check
+bench: $(NOX)  ## measure the library and its alternatives, ten minutes; make bench RECORD=1 puts it on the page
+	$(RUN) bench -- $(if $(RECORD),--record) $(SECTIONS)
 
-format: $(VENV)/.has-lint  ## mend what can be mended by machine
-	$(BIN)/ruff check --fix
-	$(BIN)/ruff format
+lint format types docs build venv: $(NOX)
+	$(RUN) $@
 
-types: $(VENV)/.has-test $(VENV)/.has-docs $(VENV)/.has-lint  ## check the types with mypy and pyright
-	$(BIN)/mypy
-	$(BIN)/pyright --pythonpath $(BIN)/python
-	PATH="$(abspath $(BIN)):$$PATH" pyright --ignoreexternal --verifytypes sslclientcert
+lint:  ## look for mistakes and for what the formatter would change
+format:  ## mend what a machine can mend
+types:  ## check the types with mypy and pyright
+docs:  ## build the site into build/docs; a warning is an error
+build:  ## build wheel and sdist into dist/ and check them
+venv:  ## make .venv, with everything, for an editor and for single commands
 
-docs: $(VENV)/.has-test $(VENV)/.has-docs  ## build the site into build/docs; a warning is an error
-	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs build/docs
+check: lint types docs build test  ## run these five
 
-build: $(VENV)/.has-build  ## build wheel and sdist into dist/ and check them
-	rm -rf dist
-	$(BIN)/python -m build --outdir dist
-	$(BIN)/twine check --strict dist/*
-
-check: lint types docs build test  ## everything above
+sid:  ## run the portable tests on the Pythons of Debian sid, as root
+	tools/test_on_sid.sh
 
 clean:  ## remove everything these targets made
-	rm -rf .venv .venv-* build dist .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .nox .venv .venv-* build dist .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find benchmarks docs examples src tests tools -name __pycache__ -prune -exec rm -rf {} +
 
-$(BIN)/python:
-	@$(if $(suffix),,tools/install_packages.sh venv)
-	$(PYTHON) tools/make_venv.py $(VENV)
-
-$(VENV)/.has-%: pyproject.toml | $(BIN)/python
-	@echo "Installing what 'make $(firstword $(MAKECMDGOALS))' needs into $(VENV); the first time this takes a minute or two."
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+$(NOX): pyproject.toml tools/make_venv.py
+	@$(if $(filter file,$(origin PYTHON)),tools/install_packages.sh venv)
+	@echo "Installing what 'make' needs into .venv-nox."
+	$(PYTHON) tools/make_venv.py .venv-nox
 	@touch $@

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from sslclientcert.cli.processes import listen, serve
+from examples.demo.processes import listen, serve
 from sslclientcert.testing import ClientCA, IssuedCertificate
 
 from .pki import issue

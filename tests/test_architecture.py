@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tools.count_code import code, code_of, functions
+
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "sslclientcert"
 FRAMEWORKS = ("aiohttp", "django", "drf_spectacular", "fastapi", "flask", "litestar", "rest_framework", "starlette")
@@ -164,3 +166,77 @@ def test_the_page_on_architecture_lists_every_module_and_no_other() -> None:
     unlisted = [each for each in modules if each not in listed and not each.startswith(folders)]
     assert [entry for entry in listed if not any(each.startswith(entry) for each in modules)] == []
     assert unlisted == ["core/__init__.py"]
+
+
+# The library stays small. tools/count_code.py counts lines of code. What is above its budget may not grow.
+
+KERNEL = (
+    *("validation", "policy", "constraints", "signatures", "names", "bundle", "revocation", "crl"),
+    *("diagnosis", "direct", "plain", "trust"),  # until validation.py is the only one that decides
+)
+MOST_CODE = {"src": 6_700, "core": 3_222, "kernel": 1_732}  # the budgets: 6,700, 3,100 and 1,250
+MOST_LINES_OF_A_CORE_MODULE, LONGER_MODULES = 330, {"authenticator": 540, "policy": 456, "trust": 607}
+MOST_LINES_OF_A_FUNCTION = 40
+LONGER_FUNCTIONS = {
+    ("cli.bundle", "run"): 42,
+    ("cli.inspect", "run"): 42,
+    ("cli.probe", "run"): 78,
+    ("cli.verify", "run"): 66,
+    ("core.authenticator", "__init__"): 60,
+    ("core.diagnosis", "why_untrusted"): 64,
+    ("core.trust", "__init__"): 51,
+}
+
+
+def test_the_library_stays_small() -> None:
+    core = {module: path for module, path in MODULES.items() if module.startswith("core.")}
+    parts = {
+        "src": MODULES.values(),
+        "core": core.values(),
+        "kernel": [path for module, path in core.items() if module.removeprefix("core.") in KERNEL],
+    }
+    counted = {part: sum(map(code_of, paths)) for part, paths in parts.items()}
+    assert [f"{part}: {lines}" for part, lines in counted.items() if lines > MOST_CODE[part]] == []
+
+
+def test_a_module_of_the_core_can_be_read_in_one_sitting() -> None:
+    lengths = {path.stem: len(path.read_text(encoding="utf-8").splitlines()) for path in (SOURCE / "core").glob("*.py")}
+    most = {name: LONGER_MODULES.get(name, MOST_LINES_OF_A_CORE_MODULE) for name in lengths}
+    assert [f"{name}: {lines}" for name, lines in lengths.items() if lines > most[name]] == []
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module or "__init__")
+def test_a_function_fits_a_page(module: str) -> None:
+    for name, lines in functions(read(module)[0]):
+        assert lines <= LONGER_FUNCTIONS.get((module, name), MOST_LINES_OF_A_FUNCTION), name
+
+
+def test_docstrings_comments_and_blank_lines_are_no_code() -> None:
+    source = '''"""A module."""
+
+# A comment.
+LIMIT = 3
+"""What the limit
+is."""
+
+
+def double(number: int) -> int:
+    """Return twice
+    the number.
+    """
+    text = """
+    of two lines"""
+    return number * len(  # of three
+        text
+    )
+'''
+    assert code(source) == 7
+    assert dict(functions(source)) == {"double": 9}
+
+
+def test_no_test_imports_a_private_name_of_another() -> None:
+    tests = ROOT / "tests"
+    for path in tests.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.level or (node.module or "").startswith("tests")):
+                assert [alias.name for alias in node.names if alias.name.startswith("_")] == [], path

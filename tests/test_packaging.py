@@ -23,7 +23,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 
 
 def build(source: Path, out: Path) -> tuple[Path, Path]:
-    """Build as `make build` does, with the backend of this environment."""
+    """Build with the backend of this environment."""
     command = [sys.executable, "-m", "hatchling", "build", "-d", str(out)]
     subprocess.run(command, cwd=source, check=True, capture_output=True, timeout=120)
     return next(out.glob("*.whl")), next(out.glob("*.tar.gz"))
@@ -60,6 +60,10 @@ def test_type_checkers_are_told_that_the_library_is_typed() -> None:
 
 def test_the_library_needs_only_cryptography_and_typing_extensions() -> None:
     assert [re.split(r"[^\w-]", each)[0] for each in PROJECT["dependencies"]] == ["cryptography", "typing-extensions"]
+
+
+def test_the_extras_are_the_frameworks() -> None:
+    assert PROJECT["optional-dependencies"].keys() == {"flask", "django", "drf", "starlette", "fastapi"}
 
 
 def test_the_oldest_dependencies_tested_are_the_lower_bounds_stated() -> None:
@@ -104,7 +108,13 @@ def test_the_sdist_holds_what_is_needed_to_build_and_to_test(built: tuple[Path, 
     with tarfile.open(built[1]) as sdist:
         names = {name.partition("/")[2] for name in sdist.getnames()}
     needed = ["pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "SECURITY.md", "Makefile", "docs/conf.py"]
-    needed += ["tests/test_packaging.py", "docs/path.svg", "examples/flask_app/nginx.conf", ".github/workflows/ci.yml"]
+    needed += [
+        "tests/test_packaging.py",
+        "docs/path.svg",
+        "examples/flask_app/nginx.conf",
+        ".github/workflows/ci.yml",
+        "noxfile.py",
+    ]
     assert set(needed) <= names
     assert [name for name in names if ".venv" in name or name.endswith(".pyc") or name.startswith(".ci")] == []
 

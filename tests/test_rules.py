@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import functools
 import ipaddress
 from collections.abc import Callable
@@ -10,17 +9,15 @@ from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sslclientcert import ClientIdentity, PresentedChain, TrustStore, rules
-from sslclientcert.core.identity import _identity_of
 from sslclientcert.rules import Rule
 from sslclientcert.testing import ClientCA, forged_identity
+
+from .core.pki import authority, client
 
 CA = ClientCA("Rules CA")
 
@@ -126,11 +123,8 @@ def test_no_rule_holds_for_a_certificate_without_what_it_asks_for(what: str) -> 
 
 def test_two_common_names_satisfy_no_rule_on_the_common_name() -> None:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, value) for value in ("admin", "mallory")])
-    key = ec.generate_private_key(ec.SECP256R1())
-    now = dt.datetime.now(dt.UTC)
-    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + dt.timedelta(1))
-    certificate = builder.sign(key, hashes.SHA256())
-    both = _identity_of((certificate,), certificate.public_bytes(Encoding.DER), is_plain=False)
+    root = authority("Root")
+    both = TrustStore([root.certificate]).verify(PresentedChain(client(name, root).certificate))
 
     assert rules.common_name("admin", "mallory")(both) is False
     assert rules.subject("CN=mallory,CN=admin")(both) is True

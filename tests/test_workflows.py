@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,19 @@ def test_a_checkout_leaves_no_credentials_behind_and_nothing_takes_a_secret(path
 def test_what_runs_there_is_what_runs_everywhere(path: Path) -> None:
     (job,) = [job for name, job in read(path)["jobs"].items() if name != "publish"]
     assert "bash .ci/run" in [step.get("run") for step in job["steps"]]
+
+
+@each_workflow
+def test_every_python_that_the_package_names_is_set_up(path: Path) -> None:
+    classifiers = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["classifiers"]
+    named = re.findall(r"Python :: (3\.\d+)", "\n".join(classifiers))
+    steps = [step for job in read(path)["jobs"].values() for step in job["steps"]]
+    (installed,) = [step["with"]["python-version"].split() for step in steps if "setup-python@" in step.get("uses", "")]
+    assert sorted(installed) == sorted(named)
+    for program in (ROOT / ".ci" / "run", ROOT / "noxfile.py"):
+        listed = re.search(r"^(?:VERSIONS|PYTHONS) ?= ?(.*)$", program.read_text(encoding="utf-8"), re.MULTILINE)
+        assert listed is not None
+        assert re.findall(r"3\.\d+", listed[1]) == named
 
 
 @each_workflow

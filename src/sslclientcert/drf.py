@@ -15,6 +15,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import override
+
 try:
     from django.apps import apps
     from django.contrib.auth import authenticate
@@ -60,10 +62,12 @@ class ClientCertAuthenticationFailed(AuthenticationFailed):
     def status_code(self, value: int) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
         pass
 
+    @override
     def get_codes(self) -> str:
         """Return the error's code."""
         return self.error.code
 
+    @override
     def get_full_details(self) -> Any:
         """Return the error's title and code."""
         return {"message": self.error.title, "code": self.error.code}
@@ -82,6 +86,7 @@ class ClientCertAuthentication(BaseAuthentication):
     framework answers 403, as every adapter of this library does, and not 401.
     """
 
+    @override
     def authenticate(self, request: Request) -> tuple[Any, ClientIdentity] | None:
         """Return the user and the identity of a request, or None for an anonymous client.
 
@@ -123,6 +128,7 @@ class HasClientCert(BasePermission):
         require_function(rule)
         return type(cls.__name__, (cls,), {"rule": staticmethod(rule)})
 
+    @override
     def has_permission(self, request: Request, view: APIView) -> bool:
         """Say whether the client of a request may come in."""
         if not isinstance(request.auth, ClientIdentity):

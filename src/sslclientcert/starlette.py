@@ -12,6 +12,8 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
+from typing_extensions import override
+
 try:
     from starlette.authentication import AuthCredentials, AuthenticationBackend, AuthenticationError, BaseUser
     from starlette.requests import HTTPConnection
@@ -43,17 +45,20 @@ class ClientCertUser(BaseUser):
         self.client_identity = client_identity
 
     @property
+    @override
     def is_authenticated(self) -> bool:
         """True."""
         return True
 
     @property
+    @override
     def display_name(self) -> str:
         """The common name, or the next best name there is, for people to read. Nothing should hang on it."""
         identity = self.client_identity
         return identity.common_name or identity.spiffe_id or identity.subject or identity.fingerprint_sha256
 
     @property
+    @override
     def identity(self) -> str:
         """The certificate's SHA-256 fingerprint. It is never ambiguous, and changes when the certificate is renewed."""
         return self.client_identity.fingerprint_sha256
@@ -102,6 +107,7 @@ class ClientCertBackend(AuthenticationBackend):
         self._scopes = scopes
         self._required = required
 
+    @override
     async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, ClientCertUser] | None:
         """Return the scopes and the user of a connection, or None for an anonymous client.
 

@@ -1,6 +1,7 @@
 """The applications in examples/: their own tests, and those of them that are an `app.py` under a real server.
 
-Flask's, Django's and REST framework's are in the files of these adapters; behind real proxies, all are in tests/real.
+Those of Flask, Django and REST framework are in the files of these adapters. Behind real proxies, and for the demo,
+tests/real has all.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from sslclientcert.testing import ClientCA
 from .uvicorn_server import EXAMPLES, serve_example
 
 APPS = {"wsgi_app": "gunicorn", "asgi_app": "uvicorn", "starlette_app": "uvicorn", "fastapi_app": "uvicorn"}
-ELSEWHERE = {"flask_app", "django_app", "drf_app"}
+ELSEWHERE = {"demo", "flask_app", "django_app", "drf_app"}
 
 
 def test_every_example_is_run() -> None:

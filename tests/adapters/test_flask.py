@@ -27,9 +27,9 @@ from werkzeug.exceptions import (
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.serving import make_server
 
+from examples.demo.processes import listen, serve
 from sslclientcert import PROXIES, ClientCertAuthenticator, ClientIdentity, rules
 from sslclientcert._gateway import JUDGED
-from sslclientcert.cli.processes import listen, serve
 from sslclientcert.core import errors
 from sslclientcert.core.authenticator import OPTIONS_FROM_TEXT, Decision
 from sslclientcert.core.errors import ClientCertError

@@ -20,7 +20,7 @@ from typing import ClassVar, NamedTuple
 
 import pytest
 
-from sslclientcert.cli.processes import listen, serve
+from examples.demo.processes import listen, serve
 from sslclientcert.testing import ClientCA
 
 from .contract import ABSENT, ACCEPTED, PROXY, AdapterContract, Case, Outcome, Request, Seen, Visit

@@ -16,16 +16,14 @@ from wsgiref.validate import validator
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from sslclientcert import ClientCertAuthenticator, ClientIdentity, TrustStore, wsgi
 from sslclientcert.core.errors import CertificateExpired
-from sslclientcert.testing import ClientCA, IssuedCertificate
+from sslclientcert.testing import ClientCA, IssuedCertificate, encode
 from sslclientcert.wsgi import ClientCertMiddleware
 
+from ..core.pki import Party, authority, certify
 from . import wsgi_applications
 from .contract import AdapterContract, Outcome, Request, Seen, Visit, code_in, joined
 
@@ -154,27 +152,17 @@ def test_the_variables_are_those_of_mod_ssl(ca: ClientCA, alice: IssuedCertifica
 
 
 @pytest.fixture(scope="module")
-def root_key() -> ec.EllipticCurvePrivateKey:
-    return ec.generate_private_key(ec.SECP256R1())
-
-
-@pytest.fixture(scope="module")
-def root(root_key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
-    name = x509.Name(
-        [x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Lab"), x509.NameAttribute(NameOID.COMMON_NAME, "Lab CA")]
-    )
-    validity = datetime(2001, 1, 1, tzinfo=UTC), datetime(2099, 1, 1, tzinfo=UTC)
-    builder = x509.CertificateBuilder(name, name, root_key.public_key(), 1, *validity)
-    return builder.add_extension(x509.BasicConstraints(True, None), critical=True).sign(root_key, hashes.SHA256())
+def root() -> Party:
+    return authority("CN=Lab CA,O=Lab", start=datetime(2001, 1, 1, tzinfo=UTC), end=datetime(2099, 1, 1, tzinfo=UTC))
 
 
 Variables = Callable[..., dict[str, str]]
 
 
 @pytest.fixture
-def variables_of(root: x509.Certificate, root_key: ec.EllipticCurvePrivateKey, application: Application) -> Variables:
+def variables_of(root: Party, application: Application) -> Variables:
     """Returns a function: the variables that an application finds of a client with a certificate of these fields."""
-    app = ClientCertMiddleware(application, ClientCertAuthenticator(TrustStore([root])))
+    app = ClientCertMiddleware(application, ClientCertAuthenticator(TrustStore([root.certificate])))
 
     def variables_of(
         *subject: tuple[x509.ObjectIdentifier, str],
@@ -183,10 +171,9 @@ def variables_of(root: x509.Certificate, root_key: ec.EllipticCurvePrivateKey, a
         not_after: datetime = datetime(2098, 10, 29, 15, 16, 17, tzinfo=UTC),
     ) -> dict[str, str]:
         name = x509.Name([x509.NameAttribute(*attribute) for attribute in subject])
-        key = ec.generate_private_key(ec.SECP256R1())
-        builder = x509.CertificateBuilder(root.subject, name, key.public_key(), serial_number, not_before, not_after)
-        issued = IssuedCertificate("", builder.sign(root_key, hashes.SHA256()).public_bytes(Encoding.DER), key)
-        assert call(app, issued.environ()).status == "200 OK"
+        issued = certify(name, root, start=not_before, end=not_after, serial=serial_number)
+        header = encode(issued.certificate, "nginx-ingress")["ssl-client-cert"]
+        assert call(app, {"HTTP_SSL_CLIENT_CERT": header}).status == "200 OK"
         return application.variables
 
     return variables_of

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 import uvicorn
 
-from sslclientcert.cli.processes import listen
-from sslclientcert.cli.processes import serve as run
+from examples.demo.processes import listen
+from examples.demo.processes import serve as run
 
 __all__ = ["EXAMPLES", "Reply", "Served", "serve", "serve_example"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,8 @@ import pytest
 
 from sslclientcert.cli import main
 from sslclientcert.testing import ClientCA, IssuedCertificate
+
+from ..openssl import OpenSSL
 
 
 @dataclass(frozen=True)
@@ -75,32 +76,12 @@ def command(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytes
 HOSTILE = "\x1b[2J\x1b[32mACCEPTED\x1b[0m\r\nACCEPTED  CN=admin\u202e\u0007"
 
 
-@dataclass(frozen=True)
-class OpenSSL:
-    """A folder with what the `openssl` command line makes."""
-
-    folder: Path
-
-    def __call__(self, *arguments: str) -> None:
-        command = ["openssl", *arguments]
-        subprocess.run(command, cwd=self.folder, check=True, capture_output=True, timeout=60)
-
-    def issue(self, name: str, subject: str, *extensions: str) -> None:
-        """Make NAME.crt; without extensions it is X.509 v1, as in the documentation of ingress-nginx."""
-        self("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-utf8",
-             "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", subject)  # fmt: skip
-        (self.folder / f"{name}.ext").write_text("\n".join(extensions))
-        given = ["-extfile", f"{name}.ext"] if extensions else []
-        self("x509", "-req", "-sha256", "-days", "365", "-in", f"{name}.csr", "-CA", "root.crt", "-CAkey", "root.key",
-             "-set_serial", "02", "-out", f"{name}.crt", *given)  # fmt: skip
-
-
 @pytest.fixture(scope="session")
 def openssl(tmp_path_factory: pytest.TempPathFactory) -> OpenSSL:
+    """A folder with plain.crt, server.crt and hostile.crt, of root.crt."""
     made = OpenSSL(tmp_path_factory.mktemp("openssl"))
-    made("req", "-x509", "-sha256", "-newkey", "rsa:2048", "-keyout", "root.key", "-out", "root.crt", "-days", "356",
-         "-nodes", "-subj", "/CN=My Cert Authority")  # fmt: skip
-    made.issue("plain", "/CN=My Client")
-    made.issue("server", "/CN=server", "extendedKeyUsage=serverAuth", "keyUsage=digitalSignature")
-    made.issue("hostile", f"/CN={HOSTILE}", "extendedKeyUsage=clientAuth")
+    made.root("root", "My Cert Authority", "rsa:2048")
+    made.issue("plain", "My Client", "root")
+    made.issue("server", "server", "root", "extendedKeyUsage=serverAuth\nkeyUsage=digitalSignature\n")
+    made.issue("hostile", HOSTILE, "root", "extendedKeyUsage=clientAuth\n")
     return made

@@ -2,47 +2,38 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from sslclientcert.testing import ClientCA
 
-from .conftest import HOSTILE, Command, OpenSSL
+from ..core.pki import Party, basic, certify, private_key
+from .conftest import HOSTILE, Command
 
 NOW = datetime.now(UTC)
-Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+NUMBERS = itertools.count(100)
 
 
 def certificate(
     subject: str,
     *,
-    issuer: tuple[str, Key] | None = None,
-    key: Key | None = None,
+    issuer: Party | None = None,
+    key: str = "P-256",
     ca: bool = True,
     pathlen: int | None = None,
     start: datetime = NOW - timedelta(days=2),
     end: datetime = NOW + timedelta(days=400),
-) -> tuple[str, Key]:
-    """A certificate as PEM, and its key; self-signed without an issuer."""
-    key = key or ec.generate_private_key(ec.SECP256R1())
-    parent, signer = (
-        (None, key) if issuer is None else (x509.load_pem_x509_certificate(issuer[0].encode()).subject, issuer[1])
-    )
+) -> Party:
+    """A certificate with basic constraints alone, and a key of its own; self-signed without an issuer."""
+    constraints = (basic(ca=ca, pathlen=pathlen), True)
+    own = private_key(key, next(NUMBERS))
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, subject)])
-    builder = x509.CertificateBuilder(parent or name, name, key.public_key(), x509.random_serial_number(), start, end)
-    builder = builder.add_extension(x509.BasicConstraints(ca, pathlen), critical=True)
-    return builder.sign(signer, SHA256()).public_bytes(Encoding.PEM).decode(), key
-
-
-def weak_key() -> rsa.RSAPrivateKey:
-    return rsa.generate_private_key(65537, 1024)  # noqa: S505  # what must be found
+    return certify(name, issuer, key=own, extensions=[constraints], start=start, end=end)
 
 
 def listed(command: Command, *pems: str, options: tuple[str, ...] = ()) -> list[tuple[str | None, int | None, str]]:
@@ -96,17 +87,17 @@ def test_a_bundle_may_come_from_standard_input(command: Command, ca: ClientCA) -
 def test_an_intermediate_whose_issuer_is_not_there_is_an_anchor(command: Command) -> None:
     root = certificate("Root")
     lower = certificate("Lower", issuer=root)
-    assert listed(command, lower[0]) == [("anchor", None, "")]
-    assert [role for role, _, _ in listed(command, lower[0], root[0])] == ["intermediate", "anchor"]
+    assert listed(command, lower.pem) == [("anchor", None, "")]
+    assert [role for role, _, _ in listed(command, lower.pem, root.pem)] == ["intermediate", "anchor"]
 
 
 def test_a_clients_own_certificate_is_a_pin_where_its_issuer_is_not_there(command: Command) -> None:
     root = certificate("Root")
     alice = certificate("alice", issuer=root, ca=False)
-    ((role, _, why),) = listed(command, alice[0])
+    ((role, _, why),) = listed(command, alice.pem)
     assert role == "pin"
     assert "for nobody else" in why
-    (role, _, why), _ = listed(command, alice[0], root[0])
+    (role, _, why), _ = listed(command, alice.pem, root.pem)
     assert role is None
     assert "is no CA" in why
 
@@ -116,14 +107,12 @@ def test_a_clients_own_certificate_is_a_pin_where_its_issuer_is_not_there(comman
     [
         (lambda: certificate("Old", start=NOW - timedelta(days=9), end=NOW - timedelta(days=1)), "expired at"),
         (lambda: certificate("Early", start=NOW + timedelta(days=1)), "is valid from"),
-        (lambda: certificate("Weak", key=weak_key()), "1024 bits"),
+        (lambda: certificate("Weak", key="RSA-1024"), "1024 bits"),
     ],
     ids=["expired", "not yet valid", "weak"],
 )
-def test_a_root_that_cannot_act_is_told_with_the_rule(
-    command: Command, made: Callable[[], tuple[str, Key]], why: str
-) -> None:
-    pem, _ = made()
+def test_a_root_that_cannot_act_is_told_with_the_rule(command: Command, made: Callable[[], Party], why: str) -> None:
+    pem = made().pem
     ((role, _, said),) = listed(command, pem)
     assert role is None
     assert why in said
@@ -133,7 +122,7 @@ def test_a_root_that_cannot_act_is_told_with_the_rule(
 def test_an_intermediate_below_a_root_that_cannot_act_is_of_no_use_for_that_reason(command: Command) -> None:
     old = certificate("Old", start=NOW - timedelta(days=9), end=NOW - timedelta(days=1))
     lower = certificate("Lower", issuer=old)
-    (role, _, why), _ = listed(command, lower[0], old[0])
+    (role, _, why), _ = listed(command, lower.pem, old.pem)
     assert role is None
     assert "'CN=Old'" in why
     assert "expired" in why
@@ -142,7 +131,7 @@ def test_an_intermediate_below_a_root_that_cannot_act_is_of_no_use_for_that_reas
 def test_an_intermediate_for_which_there_is_no_room_is_of_no_use(command: Command) -> None:
     short = certificate("Short", pathlen=0)
     lower = certificate("Lower", issuer=short)
-    (role, _, why), _ = listed(command, lower[0], short[0])
+    (role, _, why), _ = listed(command, lower.pem, short.pem)
     assert role is None
     assert "pathlen" in why
 
@@ -151,15 +140,15 @@ def test_another_time_and_another_depth_give_other_roles(command: Command) -> No
     root = certificate("Root", end=NOW + timedelta(days=100))
     lower = certificate("Lower", issuer=root)
     later = (NOW + timedelta(days=200)).isoformat()
-    assert [role for role, _, _ in listed(command, root[0], lower[0], options=("--at", later))] == [None, None]
+    assert [role for role, _, _ in listed(command, root.pem, lower.pem, options=("--at", later))] == [None, None]
     lowest = certificate("Lowest", issuer=lower)
     for depth, roles in (("1", ["anchor", "intermediate", None]), ("2", ["anchor", "intermediate", "intermediate"])):
-        found = listed(command, root[0], lower[0], lowest[0], options=("--max-depth", depth))
+        found = listed(command, root.pem, lower.pem, lowest.pem, options=("--max-depth", depth))
         assert [role for role, _, _ in found] == roles
 
 
-def test_a_root_of_x509_v1_is_no_anchor(command: Command, openssl: OpenSSL) -> None:
-    ((role, _, why), *_) = listed(command, (openssl.folder / "plain.crt").read_text())
+def test_a_root_of_x509_v1_is_no_anchor(command: Command, ca: ClientCA) -> None:
+    ((role, _, why), *_) = listed(command, ca.v1("My Client").pem)
     assert (role, "X.509 v1" in why) == ("pin", True)
 
 
@@ -167,7 +156,7 @@ def test_a_root_of_x509_v1_is_no_anchor(command: Command, openssl: OpenSSL) -> N
 
 
 def test_what_ends_within_the_days_asked_for_is_a_warning(command: Command) -> None:
-    pem, _ = certificate("Root", end=NOW + timedelta(days=20, hours=1))
+    pem = certificate("Root", end=NOW + timedelta(days=20, hours=1)).pem
     for days, warned in (("19", False), ("21", True), ("30", True)):
         said = command("bundle", "-", "--warn-days", days, stdin=pem)
         assert (said.status, "WARNING" in said.out) == (int(warned), warned)
@@ -196,7 +185,7 @@ def test_a_list_that_no_ca_of_the_bundle_signed_is_a_warning(command: Command) -
 
 
 def test_an_entry_of_no_use_is_status_1(command: Command, ca: ClientCA) -> None:
-    weak, _ = certificate("Weak", key=weak_key())
+    weak = certificate("Weak", key="RSA-1024").pem
     assert command("bundle", "-", stdin=ca.pem + weak).status == 1
 
 
@@ -223,7 +212,7 @@ def test_a_fault_of_usage_is_said_in_a_line(command: Command, arguments: list[st
 
 
 def test_a_hostile_name_cannot_command_the_terminal(command: Command) -> None:
-    pem, _ = certificate(HOSTILE.replace("\r\n", ""))
+    pem = certificate(HOSTILE.replace("\r\n", "")).pem
     said = command("bundle", "-", stdin=pem)
     assert said.status == 0
     assert all(char.isprintable() or char == "\n" for char in said.out)

@@ -11,7 +11,8 @@ import pytest
 from sslclientcert import PROXIES
 from sslclientcert.testing import ClientCA, IssuedCertificate
 
-from .conftest import Command, OpenSSL
+from ..openssl import OpenSSL
+from .conftest import Command
 
 
 @pytest.mark.parametrize("proxy", PROXIES)
@@ -77,7 +78,7 @@ def test_a_hostile_subject_is_printed_as_the_proxy_escapes_it(command: Command, 
     assert command("verify", "--ca", root, "-", stdin=said.out).status == 0
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def echo() -> Iterator[str]:
     """The address of a server that answers with the headers of the request."""
 
@@ -93,7 +94,7 @@ def echo() -> Iterator[str]:
             """Say nothing."""
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=[0.01])  # seconds until it sees that it should end
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()

@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 
 from sslclientcert.testing import IssuedCertificate
 
-from .conftest import Command, OpenSSL
+from ..openssl import OpenSSL
+from .conftest import Command
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 DER = KEY.private_bytes(Encoding.DER, PrivateFormat.TraditionalOpenSSL, NoEncryption())

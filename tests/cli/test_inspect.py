@@ -10,7 +10,8 @@ from sslclientcert import PROXIES
 from sslclientcert.testing import ClientCA, IssuedCertificate, encode
 from sslclientcert.testing.ca import KeyKind
 
-from .conftest import Command, OpenSSL
+from ..openssl import OpenSSL
+from .conftest import Command
 
 WARNING = "NOT VERIFIED. ANYBODY CAN MAKE A CERTIFICATE THAT SAYS THIS."
 

@@ -39,7 +39,7 @@ def test_a_wrong_command_line_ends_with_status_2(command: Command, arguments: li
     assert said.err.startswith("usage: sslclientcert")
 
 
-@pytest.mark.parametrize("name", ["verify", "inspect", "bundle", "encode", "proxies", "probe", "demo"])
+@pytest.mark.parametrize("name", ["verify", "inspect", "bundle", "encode", "proxies", "probe"])
 def test_every_command_explains_itself(command: Command, name: str) -> None:
     assert name in command("--help").out
     said = command(name, "--help")
@@ -47,25 +47,12 @@ def test_every_command_explains_itself(command: Command, name: str) -> None:
     assert said.out.startswith(f"usage: sslclientcert {name} ")
 
 
-def test_a_command_imports_no_other_and_the_demo_nothing_of_its_extra() -> None:
+def test_a_command_imports_no_other() -> None:
     code = "import sys; from sslclientcert.cli import main; main(['proxies']); print(*sys.modules)"
     loaded = subprocess.check_output([sys.executable, "-I", "-c", code], text=True).splitlines()[-1].split()
     assert "sslclientcert.cli.proxies" in loaded
-    others = ("verify", "inspect", "bundle", "encode", "demo", "demo.show")
-    assert not {"rich", "sslclientcert.testing", *(f"sslclientcert.cli.{each}" for each in others)} & {*loaded}
-
-
-def test_the_demo_is_called_with_its_options(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    served: list[bool] = []
-
-    def run(serve: bool) -> int:
-        served.append(serve)
-        return 1
-
-    monkeypatch.setattr("sslclientcert.cli.demo.run", run)
-    assert command("demo", "--serve").status == 1
-    assert command("demo").status == 1
-    assert served == [True, False]
+    others = ("verify", "inspect", "bundle", "encode", "probe")
+    assert not {"sslclientcert.testing", *(f"sslclientcert.cli.{each}" for each in others)} & {*loaded}
 
 
 def test_ctrl_c_ends_in_the_shells_status_without_a_traceback(

@@ -17,7 +17,8 @@ from sslclientcert import PROXIES
 from sslclientcert.cli import main
 from sslclientcert.testing import ClientCA, IssuedCertificate, encode
 
-from .conftest import Command, OpenSSL
+from ..openssl import OpenSSL
+from .conftest import Command
 
 
 def block(headers: dict[str, str]) -> str:

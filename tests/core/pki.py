@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import functools
-import subprocess
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeAlias
@@ -19,6 +18,8 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, p
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
+
+from ..openssl import OpenSSL
 
 NOW = dt.datetime.now(dt.UTC).replace(microsecond=0)
 DAY = dt.timedelta(days=1)
@@ -355,24 +356,9 @@ def with_change(party: Party, change: Callable[[list[bytes]], None], issuer: Par
 
 def openssl(*arguments: str | Path, cwd: Path, stdin: str | None = None) -> str:
     """Run openssl and return what it printed."""
-    done = subprocess.run(
-        ["openssl", *map(str, arguments)], cwd=cwd, input=stdin, capture_output=True, text=True, timeout=60, check=False
-    )
-    if done.returncode:
-        raise AssertionError(f"openssl {' '.join(map(str, arguments))}\n{done.stdout}{done.stderr}")
-    return done.stdout
-
-
-DOCUMENTATION = (
-    "req -x509 -sha256 -newkey rsa:4096 -keyout ca.key -out ca.crt -days 356 -nodes",
-    "req -new -newkey rsa:4096 -keyout client.key -out client.csr -nodes",
-    "x509 -req -sha256 -days 365 -in client.csr -CA ca.crt -CAkey ca.key -set_serial 02 -out client.crt",
-)
-"""The commands of the ingress-nginx documentation; the first two with -subj
-(https://kubernetes.github.io/ingress-nginx/examples/auth/client-certs/)."""
+    return OpenSSL(cwd)(*arguments, stdin=stdin)
 
 
 def make_by_documentation(folder: Path) -> None:
     """Make ca.crt and client.crt exactly as the ingress-nginx documentation says."""
-    for command, subject in zip(DOCUMENTATION, ("My Cert Authority", "My Client", None), strict=True):
-        openssl(*command.split(), *(() if subject is None else ("-subj", f"/CN={subject}")), cwd=folder)
+    OpenSSL(folder).documentation()

@@ -4,59 +4,33 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from textwrap import dedent
 from urllib.parse import quote
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from sslclientcert.testing import ClientCA
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
-def name(*attributes: tuple[x509.ObjectIdentifier, str]) -> x509.Name:
-    return x509.Name([x509.NameAttribute(*each) for each in attributes])
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A page's folder, with the files that CONTRIBUTING.md promises to the examples."""
-    start, end = (datetime.now(UTC) + timedelta(hours=hours) for hours in (-1, 24))
-    ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    ca_name = name((NameOID.COMMON_NAME, "Example CA"))
-
-    def builder(subject: x509.Name, public_key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-        serial = x509.random_serial_number()
-        return x509.CertificateBuilder(ca_name, subject, public_key, serial, start, end)
-
-    ca = builder(ca_name, ca_key.public_key()).add_extension(x509.BasicConstraints(True, None), critical=True)
-    client = (
-        builder(name((NameOID.ORGANIZATION_NAME, "Example"), (NameOID.COMMON_NAME, "alice")), key.public_key())
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
-        .add_extension(
-            x509.SubjectAlternativeName(
-                [
-                    x509.DNSName("cart.shop.example.org"),
-                    x509.RFC822Name("alice@example.org"),
-                    x509.UniformResourceIdentifier("spiffe://example.org/ns/shop/sa/cart"),
-                ]
-            ),
-            critical=False,
-        )
+    ca = ClientCA("Example CA")
+    alice = ca.issue(
+        "alice",
+        organization="Example",
+        dns_names=["cart.shop.example.org"],
+        emails=["alice@example.org"],
+        uris=["spiffe://example.org/ns/shop/sa/cart"],
     )
-    crl = x509.CertificateRevocationListBuilder(ca_name, start, end)
-    pem = client.sign(ca_key, hashes.SHA256()).public_bytes(Encoding.PEM)
-    (tmp_path / "ca.crt").write_bytes(ca.sign(ca_key, hashes.SHA256()).public_bytes(Encoding.PEM))
-    (tmp_path / "ca.crl").write_bytes(crl.sign(ca_key, hashes.SHA256()).public_bytes(Encoding.PEM))
-    (tmp_path / "client.crt").write_bytes(pem)
-    (tmp_path / "client.key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    (tmp_path / "header.txt").write_text(quote(pem, safe="") + "\n")
+    ca.write(tmp_path / "ca.crt")
+    alice.write(tmp_path)
+    (tmp_path / "ca.crl").write_text(ca.crl())
+    (tmp_path / "header.txt").write_text(quote(alice.pem, safe="") + "\n")
     return tmp_path
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sslclientcert.cli.nginx import Ingress, nginx
+from examples.demo.nginx import Ingress, nginx
 
 from .pki import Pki
 from .servers import GATEWAYS, Application, Headers, Reply, application, https, plain, tls_context

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx2
 from cryptography import x509
 
-from sslclientcert.cli.nginx import Ingress, nginx
+from examples.demo.nginx import Ingress, nginx
 from sslclientcert.testing import encode
 
 from . import cluster
@@ -21,7 +21,7 @@ from .configurations import Site, blocks, configuration
 from .kubernetes_api import kubernetes_api
 from .pki import Pki
 from .rigs import RunningProxy, running
-from .servers import DEADLINE_SECONDS, PROXY_ADDRESS, Application, Headers, Reply, _exchange, tls_context
+from .servers import DEADLINE_SECONDS, PROXY_ADDRESS, Application, Headers, Reply, exchange, tls_context
 
 FORGERIES = ("exact", "underscores", "one underscore", "twice", "both spellings", "hidden by Connection")
 
@@ -65,7 +65,7 @@ class Front:
         """
         context = self.context(client)
         connection = http.client.HTTPSConnection("localhost", self.port, timeout=DEADLINE_SECONDS, context=context)
-        return _exchange(connection, headers, f"/{self.name}", "GET")
+        return exchange(connection, headers, f"/{self.name}", "GET")
 
     def get_over_http2(self, client: str | None, headers: Headers = ()) -> Reply:
         """The same over HTTP/2, in which names are in lower case."""

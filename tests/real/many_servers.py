@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from sslclientcert.cli.processes import listen, serve
+from examples.demo.processes import listen, serve
 
 from .servers import DEADLINE_SECONDS, HERE, PROXY_ADDRESS, Application, raw
 

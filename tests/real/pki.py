@@ -1,14 +1,8 @@
-"""Certificates made by the `openssl` command line, as people make them: nothing here is shared with the library.
-
-The documentation's certificate is made by the commands of the ingress-nginx documentation, word for word
-(https://kubernetes.github.io/ingress-nginx/examples/auth/client-certs/).
-"""
+"""The certificates of the tests with real proxies, all made by the `openssl` command line."""
 
 from __future__ import annotations
 
 import hashlib
-import shlex
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -16,12 +10,9 @@ from urllib.parse import quote
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-DOCUMENTATION = """\
-openssl req -x509 -sha256 -newkey rsa:4096 -keyout ca.key -out ca.crt -days 356 -nodes -subj '/CN=My Cert Authority'
-openssl req -new -newkey rsa:4096 -keyout client.key -out client.csr -nodes -subj '/CN=My Client'
-openssl x509 -req -sha256 -days 365 -in client.csr -CA ca.crt -CAkey ca.key -set_serial 02 -out client.crt
-"""
+from ..openssl import OpenSSL
 
+LOWEST_CA = "basicConstraints=critical,CA:TRUE,pathlen:0\n"
 CLIENT = "basicConstraints=CA:FALSE\nkeyUsage=digitalSignature\nextendedKeyUsage=clientAuth\n"
 SANS = "subjectAltName=DNS:alice.example.org,email:alice@example.org,URI:spiffe://example.org/alice,IP:192.0.2.7\n"
 
@@ -42,20 +33,6 @@ SUBJECTS = {
     "quotes": '/O=Ex"am,p+le; <Inc>/CN= alice \\#1 ',
     "none": "/",
 }
-
-_CA_DATABASE = """\
-[ca]
-default_ca = dated
-[dated]
-database = index.txt
-new_certs_dir = .
-default_md = sha256
-policy = any
-unique_subject = no
-rand_serial = yes
-[any]
-commonName = supplied
-"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,14 +67,16 @@ class Pki:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for command in DOCUMENTATION.splitlines():
-            self._run(*shlex.split(command))
+        self._openssl = OpenSSL(folder)
+        self._openssl.documentation()
         self.client = {"documentation": Credentials(certificate=folder / "client.crt", key=folder / "client.key")}
-        self._root("root", "Tests Root", "P-256")
-        self._root("edwards", "Tests Ed25519 Root", "ed25519")
-        self._root("stranger-root", "Stranger Root", "P-256")
-        self._root("impostor-root", "Tests Root", "P-256")
-        self._issue("intermediate", "Tests Intermediate", "root", "basicConstraints=critical,CA:TRUE,pathlen:0\n")
+        self._openssl.root("root", "Tests Root")
+        self._openssl.root("edwards", "Tests Ed25519 Root", "ed25519")
+        self._openssl.root("stranger-root", "Stranger Root")
+        self._openssl.root("impostor-root", "Tests Root")
+        self._openssl.issue(
+            "intermediate", "Tests Intermediate", "root", "basicConstraints=critical,CA:TRUE,pathlen:0\n"
+        )
 
         self._client("good", "alice", "root", CLIENT + SANS)
         self._client("common-name-only", "bob", "root", "basicConstraints=CA:FALSE\n")
@@ -108,7 +87,9 @@ class Pki:
         self._client("server-auth-only", "www.example.org", "root", CLIENT.replace("clientAuth", "serverAuth"))
         self._client("stranger", "alice", "stranger-root", CLIENT + SANS)
         self._client("impostor", "alice", "impostor-root", CLIENT + SANS)
-        self._issue("unbundled", "Unbundled Intermediate", "root", "basicConstraints=critical,CA:TRUE,pathlen:0\n")
+        self._openssl.issue(
+            "unbundled", "Unbundled Intermediate", "root", "basicConstraints=critical,CA:TRUE,pathlen:0\n"
+        )
         self._client("via-forwarded", "erin", "unbundled", CLIENT + SANS)
         with self.client["via-forwarded"].certificate.open("a", encoding="ascii") as chain:
             chain.write((folder / "unbundled.crt").read_text(encoding="ascii"))
@@ -126,7 +107,7 @@ class Pki:
         self._client("expired", "alice", "root", CLIENT + SANS, dates=("20200101000000Z", "20210101000000Z"))
         self._client("not-yet-valid", "alice", "root", CLIENT + SANS, dates=("20990101000000Z", "20991231000000Z"))
 
-        self._issue("server", "localhost", "root", "subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+        self._openssl.issue("server", "localhost", "root", "subjectAltName=DNS:localhost,IP:127.0.0.1\n")
         self.server = Credentials(certificate=folder / "server.crt", key=folder / "server.key")
         self.server_ca = folder / "root.crt"
         # Under the names that the documentation's configurations use. HAProxy wants both in one file.
@@ -142,48 +123,6 @@ class Pki:
             encoding="ascii",
         )
 
-    def _run(self, *command: str) -> None:
-        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=120, check=False)
-        if done.returncode:
-            raise AssertionError(f"{shlex.join(command)}\n{done.stderr}")
-
-    def _key(self, kind: str) -> tuple[str, ...]:
-        if kind.startswith("P-"):
-            return ("-newkey", "ec", "-pkeyopt", f"ec_paramgen_curve:{kind}", "-nodes")
-        return ("-newkey", kind, "-nodes")
-
-    def _root(self, name: str, common_name: str, kind: str) -> None:
-        subject, out = ("-subj", f"/CN={common_name}"), ("-keyout", f"{name}.key", "-out", f"{name}.crt")
-        self._run("openssl", "req", "-x509", *self._key(kind), *subject, "-days", "30", *out)
-
-    def _issue(
-        self,
-        name: str,
-        common_name: str,
-        issuer: str,
-        extensions: str,
-        *,
-        dates: tuple[str, str] | None = None,
-        key: str = "P-256",
-        digest: str = "sha256",
-        subject: str = "",
-    ) -> None:
-        (self.folder / f"{name}.ext").write_text(extensions, encoding="utf-8")
-        holder = subject or "/CN=" + common_name.replace("\\", "\\\\").replace("/", "\\/")
-        out = ("-keyout", f"{name}.key", "-out", f"{name}.csr")
-        self._run("openssl", "req", "-new", *self._key(key), "-utf8", "-subj", holder, *out)
-        what = ("-in", f"{name}.csr", "-extfile", f"{name}.ext", "-out", f"{name}.crt")
-        if dates is None:
-            signer = ("-CA", f"{issuer}.crt", "-CAkey", f"{issuer}.key", "-CAcreateserial")
-            self._run("openssl", "x509", "-req", "-days", "30", f"-{digest}", *signer, *what)
-        else:
-            # `openssl x509` has no -not_before before 3.4; `openssl ca` has always had -startdate.
-            (self.folder / "index.txt").touch()
-            (self.folder / "ca.cnf").write_text(_CA_DATABASE, encoding="ascii")
-            validity = ("-startdate", dates[0], "-enddate", dates[1])
-            database = ("-config", "ca.cnf", "-cert", f"{issuer}.crt", "-keyfile", f"{issuer}.key")
-            self._run("openssl", "ca", "-batch", "-notext", *validity, *database, *what)
-
     def _client(
         self,
         name: str,
@@ -196,5 +135,5 @@ class Pki:
         digest: str = "sha256",
         subject: str = "",
     ) -> None:
-        self._issue(name, common_name, issuer, extensions, dates=dates, key=key, digest=digest, subject=subject)
+        self._openssl.issue(name, common_name, issuer, extensions, dates=dates, key=key, digest=digest, subject=subject)
         self.client[name] = Credentials(certificate=self.folder / f"{name}.crt", key=self.folder / f"{name}.key")

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sslclientcert.cli.processes import serve
+from examples.demo.processes import serve
 
 START_SECONDS = 60.0
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sslclientcert.cli.processes import listen, serve
+from examples.demo.processes import listen, serve
 
 from .pki import Credentials
 
@@ -125,16 +125,16 @@ def tls_context(ca: Path, credentials: Credentials | None, *protocols: str) -> s
 def https(port: int, context: ssl.SSLContext, *, headers: Headers = (), path: str = "/", method: str = "GET") -> Reply:
     """One HTTP/1.1 request to nginx; header names keep their case and may repeat."""
     connection = http.client.HTTPSConnection(PROXY_ADDRESS, port, timeout=DEADLINE_SECONDS, context=context)
-    return _exchange(connection, headers, path, method)
+    return exchange(connection, headers, path, method)
 
 
 def plain(port: int, *, headers: Headers = (), path: str = "/", source: str = PROXY_ADDRESS) -> Reply:
     """One HTTP/1.1 request without TLS, from the address `source` of this machine."""
     connection = http.client.HTTPConnection(PROXY_ADDRESS, port, timeout=DEADLINE_SECONDS, source_address=(source, 0))
-    return _exchange(connection, headers, path, "GET")
+    return exchange(connection, headers, path, "GET")
 
 
-def _exchange(connection: http.client.HTTPConnection, headers: Headers, path: str, method: str) -> Reply:
+def exchange(connection: http.client.HTTPConnection, headers: Headers, path: str, method: str) -> Reply:
     try:
         connection.putrequest(method, path, skip_accept_encoding=True)
         for name, value in headers:

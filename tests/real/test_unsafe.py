@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from examples.demo.nginx import Ingress, nginx
 from sslclientcert.cli import main
-from sslclientcert.cli.nginx import Ingress, nginx
 
 from .configurations import PAGES, PROXIES, unsafe
 from .fronts import Front, front

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import pytest
 
-from sslclientcert.cli.nginx import Ingress, nginx
+from examples.demo.nginx import Ingress, nginx
 
 from .conftest import MODES
 from .pki import CLIENT, Pki

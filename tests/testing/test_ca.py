@@ -84,7 +84,10 @@ def test_openssl_reads_the_names_that_cryptography_wrote(ca: ClientCA, tmp_path:
     certificate, _ = ca.issue("alice", upns=["alice@corp.example"], ip_addresses=["192.0.2.7"]).write(tmp_path)
     command = ["openssl", "x509", "-in", str(certificate), "-noout", "-ext", "subjectAltName"]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert text.split("\n")[1].strip() == "IP Address:192.0.2.7, othername: UPN::alice@corp.example"
+    # OpenSSL 3.6 writes one colon, where those before wrote two.
+    assert text.split("\n")[1].strip().replace("UPN::", "UPN:") == (
+        "IP Address:192.0.2.7, othername: UPN:alice@corp.example"
+    )
 
 
 def test_a_certificate_has_no_alternative_names_but_those_asked_for(ca: ClientCA) -> None:

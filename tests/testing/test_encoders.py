@@ -11,8 +11,6 @@ from typing import Any, NamedTuple
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import NameOID
@@ -22,6 +20,8 @@ from sslclientcert.core.decoding import ENCODINGS
 from sslclientcert.testing import ClientCA, IssuedCertificate, encode
 from sslclientcert.testing._names import openssl_name
 from sslclientcert.testing.encoders import _WIRES
+
+from ..core.pki import certify
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 
@@ -304,13 +304,7 @@ NAMES: dict[str, list[list[x509.NameAttribute[str] | x509.NameAttribute[bytes]]]
 @pytest.mark.parametrize("case", NAMES)
 def test_names_are_written_as_openssl_writes_them(case: str, tmp_path: Path) -> None:
     name = x509.Name(x509.RelativeDistinguishedName(rdn) for rdn in NAMES[case])
-    key = ec.generate_private_key(ec.SECP256R1())
-    certificate = (
-        x509.CertificateBuilder(subject_name=name, issuer_name=name, public_key=key.public_key(), serial_number=1)
-        .not_valid_before(datetime(2026, 1, 1, tzinfo=UTC))
-        .not_valid_after(datetime(2027, 1, 1, tzinfo=UTC))
-        .sign(key, hashes.SHA256())
-    )
+    certificate = certify(name).certificate
     path = tmp_path / "name.pem"
     path.write_bytes(certificate.public_bytes(Encoding.PEM))
     command = ["openssl", "x509", "-in", str(path), "-noout", "-subject", "-nameopt", "RFC2253"]

@@ -3,8 +3,8 @@
 Run by hand, with everything on loopback, where the proxies are installed. Look at what changed before you commit it.
 The clouds' vectors are written from the vendors' manuals, `rfc9440-example.json` by hand from the RFC's appendix A.
 
-    pip install '.[test]' && apt-get install haproxy apache2-bin
-    python -m tests.vectors.capture
+    make venv && apt-get install haproxy apache2-bin
+    .venv/bin/python -m tests.vectors.capture
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from urllib.parse import quote
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from examples.demo.nginx import Ingress, nginx
 from sslclientcert import PROXIES, ClientCertAuthenticator, ClientCertError, TrustStore
-from sslclientcert.cli.nginx import Ingress, nginx
 from sslclientcert.cli.proxies import configuration_of
 from sslclientcert.core.headers import HeaderReader, folded
 from sslclientcert.core.presented import presented_by

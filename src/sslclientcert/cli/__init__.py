@@ -1,4 +1,4 @@
-"""The command `sslclientcert`: verify, inspect, bundle, encode, proxies, probe, demo.
+"""The command `sslclientcert`: verify, inspect, bundle, encode, proxies, probe.
 
 Each command is the module of its name, imported only when it is called: `add_arguments` says what it takes, `run` does
 it and returns the exit status. What a person can get wrong ends in one line on standard error, never in a traceback.
@@ -26,7 +26,6 @@ _COMMANDS = {
     "encode": "print the header lines by which a proxy passes on a certificate",
     "proxies": "list the proxies and their headers, or show one's configuration",
     "probe": "send forged headers through a proxy that you own, and see what arrives",
-    "demo": "run a real nginx and an application, and show who gets in",
 }
 
 

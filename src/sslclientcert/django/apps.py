@@ -6,6 +6,7 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.core import checks
+from typing_extensions import override
 
 __all__ = ["ClientCertConfig"]
 
@@ -17,6 +18,7 @@ class ClientCertConfig(AppConfig):
     label = "sslclientcert"
     verbose_name: Any = "Client certificates"
 
+    @override
     def ready(self) -> None:
         """Register the system checks."""
         from .checks import check_backends, check_middleware, check_settings, check_trusted_proxies

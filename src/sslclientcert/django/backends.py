@@ -8,6 +8,7 @@ from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.hashers import make_password
 from django.db.models import F
 from django.http import HttpRequest
+from typing_extensions import override
 
 from ..core.identity import ClientIdentity
 from .conf import configuration, field_of_users, user_model
@@ -35,6 +36,7 @@ class ClientCertBackend(ModelBackend):
     certificate comes with every request, and no session stands in for it.
     """
 
+    @override
     def authenticate(  # type: ignore[override]
         self, request: HttpRequest | None, client_identity: ClientIdentity
     ) -> AbstractBaseUser | None:
@@ -51,6 +53,7 @@ class ClientCertBackend(ModelBackend):
             users = list(_having(names))  # another request may have been first, and an administrator after that
         return self._only(users, names)
 
+    @override
     async def aauthenticate(  # type: ignore[override]
         self, request: HttpRequest | None, client_identity: ClientIdentity
     ) -> AbstractBaseUser | None:
@@ -68,9 +71,11 @@ class ClientCertBackend(ModelBackend):
             return None
         return users[0] if self.user_can_authenticate(users[0]) else None
 
+    @override
     def get_user(self, user_id: object) -> None:
         """Return None: no session stands in for a certificate."""
 
+    @override
     async def aget_user(self, user_id: object) -> None:
         """Return None: no session stands in for a certificate."""
 

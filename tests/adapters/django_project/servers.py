@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sslclientcert.cli.processes import listen, serve
+from examples.demo.processes import listen, serve
 from sslclientcert.testing import ClientCA
 
 from ..uvicorn_server import EXAMPLES, Served

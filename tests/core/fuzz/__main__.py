@@ -1,4 +1,4 @@
-"""Fuzz with atheris: python -m core.fuzz [--seconds N] [TARGET...], in the folder tests. `make fuzz` does it.
+"""Fuzz with atheris: python -m tests.core.fuzz [--seconds N] [TARGET...], in the repository. `make fuzz` does it.
 
 One process a target, guided by the coverage of the library's Python code. Ends with status 1 at the first input that
 breaks a promise; its bytes are then in a file crash-... in the folder where it ran.
@@ -29,7 +29,7 @@ def run(name: str, arguments: list[str]) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m core.fuzz", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.core.fuzz", description=__doc__)
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="default: all")
     parser.add_argument("--seconds", type=int, default=60, help="for each target; default: %(default)s")
     parser.add_argument("--in-process", metavar="CORPUS", help=argparse.SUPPRESS)
@@ -45,7 +45,7 @@ def main() -> int:
             command = [
                 sys.executable,
                 "-m",
-                "core.fuzz",
+                "tests.core.fuzz",
                 name,
                 f"--seconds={options.seconds}",
                 f"--in-process={corpus}",

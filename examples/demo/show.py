@@ -21,15 +21,19 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from ..nginx import Ingress, NginxFailed, nginx
-from ..processes import listen, serve
 from .cases import CASES, HEALTH_PATH, NGINX_ITSELF, NOBODY, PAST_NGINX, Case, Outcome
 from .certificates import make_certificates
+from .nginx import Ingress, NginxFailed, nginx
+from .processes import listen, serve
 
 __all__ = ["show"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _TIMEOUT_SECONDS = 30.0
+_ENDED = "Ended: the servers are stopped, the files are removed."
+_NEXT = """\
+Next: `make demo SERVE=1` keeps it running, for requests of your own.
+docs/quickstart.md puts the library into your application."""
 
 
 class _Interruption(Exception):
@@ -120,7 +124,7 @@ class _Stage:
 
 
 def show(keep: bool) -> int:
-    """Run the demo; see `sslclientcert.cli.demo.run`."""
+    """Run the demo; see `__main__`."""
     console = Console(highlight=False)
     with _Signals() as signals:
         try:
@@ -137,8 +141,7 @@ def show(keep: bool) -> int:
         except (NginxFailed, _ApplicationFailed, OSError) as error:
             console.print(f"{error}", markup=False)
             return 1
-    if keep:
-        console.print("Ended: the servers are stopped, the files are removed.")
+    console.print(_ENDED if keep else _NEXT)
     return 0 if complete else 1
 
 
@@ -150,7 +153,8 @@ def _set(console: Console, signals: _Signals, stack: ExitStack) -> _Stage:
         behind, beside = listen(folder / "application.sock"), listen()
         port = beside.getsockname()[1]
         listeners = [f"{listener.fileno()}" for listener in (behind, beside)]
-        command = [sys.executable, "-m", f"{__package__}.application", f"{folder}/ca.crt", *listeners]
+        program = str(Path(__file__).with_name("application.py"))
+        command = [sys.executable, program, f"{folder}/ca.crt", HEALTH_PATH, *listeners]
         log = folder / "application.log"
         stack.enter_context(serve(command, [behind, beside], log=log))
         _await_application(port, log)

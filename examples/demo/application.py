@@ -1,4 +1,6 @@
-"""The application of the demo: it greets whoever the middleware verified. A process of its own, run by uvicorn.
+"""The application of the demo: it greets whoever the middleware verified. A process of its own, run by uvicorn:
+
+    python application.py CA_BUNDLE EXEMPT_PATH DESCRIPTOR...
 
 It trusts certificate headers from its Unix socket, where nginx speaks, and from nobody else. Beside it, it listens on
 a TCP port, where anybody may try.
@@ -14,9 +16,8 @@ from typing import Any
 
 import uvicorn
 
-from ... import ClientCertAuthenticator
-from ...asgi import ClientCertMiddleware
-from .cases import HEALTH_PATH
+from sslclientcert import ClientCertAuthenticator
+from sslclientcert.asgi import ClientCertMiddleware
 
 __all__ = ["main"]
 
@@ -33,10 +34,10 @@ async def greet(
     await send({"type": "http.response.body", "body": json.dumps(answer).encode()})
 
 
-def main(ca: str, *listeners: str) -> None:
-    """Serve on the listening sockets with these file descriptors until SIGTERM."""
+def main(ca: str, exempt: str, *listeners: str) -> None:
+    """Serve on the listening sockets with these file descriptors until SIGTERM; `exempt` needs no certificate."""
     authenticator = ClientCertAuthenticator(ca, trusted_proxies=["unix"])
-    application = ClientCertMiddleware(greet, authenticator, exempt=[HEALTH_PATH])
+    application = ClientCertMiddleware(greet, authenticator, exempt=[exempt])
     # proxy_headers=False: by default uvicorn replaces the peer's address by X-Forwarded-For's, which anybody may write.
     config = uvicorn.Config(application, proxy_headers=False, lifespan="off", timeout_graceful_shutdown=1)
     uvicorn.Server(config).run([socket.socket(fileno=int(listener)) for listener in listeners])

@@ -11,13 +11,12 @@ from pathlib import Path
 
 from cryptography import x509
 
-from ...testing.ca import ClientCA
-from ...testing.encoders import encode
+from sslclientcert.testing import ClientCA, encode
 
-__all__ = ["make_certificates"]
+__all__ = ["DOCUMENTATION", "make_certificates"]
 
 # Word for word, https://kubernetes.github.io/ingress-nginx/examples/auth/client-certs/
-_DOCUMENTATION = """\
+DOCUMENTATION = """\
 openssl req -x509 -sha256 -newkey rsa:4096 -keyout ca.key -out ca.crt -days 356 -nodes -subj '/CN=My Cert Authority'
 openssl req -new -newkey rsa:4096 -keyout client.key -out client.csr -nodes -subj '/CN=My Client'
 openssl x509 -req -sha256 -days 365 -in client.csr -CA ca.crt -CAkey ca.key -set_serial 02 -out client.crt
@@ -50,7 +49,7 @@ def make_certificates(folder: Path, check: Callable[[], None]) -> None:
 
 def _documentation(folder: Path, check: Callable[[], None]) -> str:
     """Make the documentation's certificate, which is X.509 v1, in `folder`; return the PEM of its CA."""
-    commands = [shlex.split(command) for command in _DOCUMENTATION.splitlines()]
+    commands = [shlex.split(command) for command in DOCUMENTATION.splitlines()]
     if shutil.which("openssl") and all(_succeeds(command, folder, check) for command in commands):
         certificate = x509.load_pem_x509_certificate((folder / "client.crt").read_bytes())
         if certificate.version is x509.Version.v1:

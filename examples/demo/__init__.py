@@ -1,0 +1,3 @@
+"""The demo: `make demo`. docs/demo.md shows what it prints and why."""
+
+from __future__ import annotations

@@ -1,0 +1,198 @@
+"""The environments of people and of CI, a session each. The Makefile has a target for those that people use.
+
+uv makes the environments, in `.nox/`, and installs into them. It never downloads a Python.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.5"
+nox.options.default_venv_backend = "uv"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "types", "docs", "build", "test"]
+
+PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
+FRAMEWORKS = "[django,drf,fastapi,flask,starlette]"
+
+# What does not depend on the Python or on a dependency's age, or takes a real proxy or server, is tested once.
+ONCE = [
+    "tests/real",
+    "tests/docs",
+    "tests/adapters/test_examples.py",
+    "tests/adapters/test_servers.py",
+    "tests/test_architecture.py",
+    "tests/test_packaging.py",
+    "tests/test_workflows.py",
+]
+PORTABLE = ["tests", *(f"--ignore={path}" for path in ONCE)]
+
+# pip's settings for a mirror of the package index, and uv's variables of the same meaning.
+PIP_TO_UV = {"index-url": "UV_DEFAULT_INDEX", "cert": "SSL_CERT_FILE", "default-timeout": "UV_HTTP_TIMEOUT"}
+
+
+def prepare_environment() -> None:
+    """Let uv find pyenv's interpreters and the package index that pip is set to, and Python write bytecode."""
+    os.environ["UV_PYTHON_DOWNLOADS"] = "never"
+    # Without bytecode, each of the hundreds of processes that the tests start would compile all that it imports.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PATH"] += f"{os.pathsep}{Path(sys.executable).parent}"  # uv's place
+    if shutil.which("pyenv"):
+        # Without it, pyenv's `python3.13` on the PATH is there and does not run.
+        listed = subprocess.run(["pyenv", "versions", "--bare"], capture_output=True, text=True, check=True).stdout
+        usable = [version for version in reversed(listed.split()) if version.rpartition(".")[0] in PYTHONS]
+        os.environ["PYENV_VERSION"] = ":".join(usable)
+    pip = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True)
+    for line in pip.stdout.splitlines():
+        name, _, value = line.partition("=")
+        if variable := PIP_TO_UV.get(name.rpartition(".")[2]):
+            os.environ.setdefault(variable, value.strip("'\""))
+
+
+def runs(version: str) -> bool:
+    """Say whether this Python is here."""
+    try:
+        return subprocess.run([f"python{version}", "-c", ""], capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+prepare_environment()
+OLDEST = next(filter(runs, PYTHONS), PYTHONS[0])
+
+
+def programs(session: nox.Session, *names: str) -> None:
+    """Install what is missing of Debian's programs, or stop with the command that does."""
+    session.run("tools/install_packages.sh", *names, external=True)
+
+
+def editable(session: nox.Session, *groups: str) -> None:
+    """Install the library from this folder with all frameworks, and groups."""
+    session.install(f"--editable=.{FRAMEWORKS}", *(f"--group={group}" for group in groups))
+
+
+def wheel(session: nox.Session, *arguments: str) -> None:
+    """Install the built wheel with all frameworks, and what its tests need."""
+    built = sorted(Path("dist").glob("*.whl"))
+    if len(built) != 1:
+        session.error("there must be one wheel in dist/: make build")
+    # --reinstall-package: the wheel of an earlier build has the same version.
+    again = "--reinstall-package=sslclientcert"
+    session.install(f"sslclientcert{FRAMEWORKS} @ {built[0].resolve().as_uri()}", "--group=test", again, *arguments)
+    where = "import sslclientcert as it; assert 'site-packages' in it.__file__, it.__file__"
+    session.run("python", "-c", where)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Run the demo."""
+    session.install("--editable=.", "--group=demo")
+    # It ends its servers by itself after Ctrl-C.
+    session.run("python", "-m", "examples.demo", *session.posargs, interrupt_timeout=60)
+
+
+@nox.session
+def test(session: nox.Session) -> None:
+    """Run all tests with branch coverage, or those that are named, without."""
+    programs(session, "openssl", "curl", "haproxy", "apache2")
+    editable(session, "once")
+    if session.posargs:
+        session.run("pytest", *session.posargs)
+        return
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", "--durations=25")
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report")
+
+
+@nox.session
+def portable(session: nox.Session) -> None:
+    """Run the portable tests, without coverage."""
+    programs(session, "openssl", "curl")
+    editable(session, "test")
+    session.run("pytest", *(session.posargs or PORTABLE))
+
+
+@nox.session(python=PYTHONS)
+def wheels(session: nox.Session) -> None:
+    """Run the portable tests on the built wheel, on each Python."""
+    programs(session, "openssl", "curl")
+    wheel(session)
+    session.run("pytest", *(session.posargs or PORTABLE))
+
+
+@nox.session(python=OLDEST)
+def oldest(session: nox.Session) -> None:
+    """Run the portable tests on the built wheel with the oldest dependencies."""
+    programs(session, "openssl", "curl")
+    wheel(session, "--requirement=tools/oldest.txt")
+    session.run("pytest", *(session.posargs or PORTABLE))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Look for mistakes, and for what the formatter would change."""
+    session.install("--group=lint")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session(name="format")
+def format_(session: nox.Session) -> None:
+    """Mend what a machine can mend."""
+    session.install("--group=lint")
+    session.run("ruff", "check", "--fix")
+    session.run("ruff", "format")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types with mypy and pyright, and that every public name has one."""
+    editable(session, "types")
+    session.run("mypy")
+    session.run("pyright", "--pythonpath", str(Path(session.bin) / "python"))
+    session.run("pyright", "--ignoreexternal", "--verifytypes", "sslclientcert")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site into build/docs; a warning is an error."""
+    editable(session, "docs")
+    session.run("sphinx-build", "--fail-on-warning", "--keep-going", "--quiet", "docs", "build/docs")
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build wheel and sdist into dist/ and check them."""
+    session.install("--group=build")
+    shutil.rmtree("dist", ignore_errors=True)
+    session.run("uv", "build", "--quiet", "--out-dir=dist", external=True)
+    session.run("twine", "check", "--strict", *map(str, Path("dist").glob("sslclientcert-*")))
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Fuzz what reads headers, certificates and lists: `-- --seconds 600` for each target."""
+    editable(session, "test", "fuzz")
+    session.run("python", "-m", "tests.core.fuzz", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure the library and its alternatives."""
+    editable(session, "bench")
+    session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def venv(session: nox.Session) -> None:
+    """Make `.venv`, with everything, for an editor and for single commands."""
+    session.run("uv", "venv", "--quiet", "--allow-existing", "--python", sys.executable, ".venv", external=True)
+    install = ("uv", "pip", "install", "--quiet", "--python", ".venv")
+    session.run(*install, f"--editable=.{FRAMEWORKS}", "--group=types", "--group=lint", external=True)
