@@ -20,7 +20,7 @@ from ..core.errors import ClientCertError
 from ..core.links import Bundle
 from ..core.names import rfc4514
 from ..core.policy import require_ca, require_client_leaf, require_path_length, require_validity
-from ..core.trust import warnings_of
+from ..core.status import warnings_of
 from .facts import facts, serial_number, validity
 from .terminal import add_json, painted, shown
 from .trusted import Trusted, add_at, add_crl, add_max_depth, add_warn_days, as_of

@@ -178,14 +178,13 @@ class Bundle:
         others = [one for one in self.certificates if one not in self.anchors]
         self.links: Links = Links(self.anchors, [one for one in others if one not in self.unusable])
         for one in self.links.unlinked:
+            named = quoted(rfc4514(one.certificate.issuer))
             self.unusable[one] = (
-                weak_signature(one).detail
-                if one.scheme is None
-                else (
-                    f"the bundle has a certificate of its issuer's name, {quoted(rfc4514(one.certificate.issuer))}, and no "
-                    "usable one whose key has signed it. Put the right CA certificate into the bundle, or take this one out"
-                )
+                f"the bundle has a certificate of its issuer's name, {named}, and no usable one whose key has signed it. "
+                "Put the right CA certificate into the bundle, or take this one out"
             )
+            if one.scheme is None:
+                self.unusable[one] = weak_signature(one).detail
 
     def _is_anchor(self, one: ParsedCertificate, there: Counter[CanonicalName | None]) -> bool:
         if _counts_as_self_signed(one):

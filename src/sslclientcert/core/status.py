@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import logging
+import time
 from collections.abc import Iterable, Iterator, Sequence
 
 from .certificate import ParsedCertificate
@@ -14,11 +16,27 @@ from .crl import RevocationList
 from .errors import ClientCertError
 from .links import Bundle
 from .policy import require_ca, require_client_leaf
+from .validation import Snapshot
 
-__all__ = ["DEFAULT_WITHIN", "Expiry", "TrustStatus", "ends_soon", "expiries", "odd_certificates", "odd_crls"]
+__all__ = [
+    "DEFAULT_WITHIN",
+    "Expiry",
+    "TrustStatus",
+    "WarningLog",
+    "ends_soon",
+    "expiries",
+    "odd_certificates",
+    "odd_crls",
+    "warnings_of",
+]
+
+_log = logging.getLogger("sslclientcert")
 
 DEFAULT_WITHIN = dt.timedelta(days=30)
 """How long before its end a certificate is worth a warning."""
+
+_LOOK_SECONDS = 60.0  # between two looks at what may have become worth a warning
+_AGAIN_SECONDS = 86400.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -137,3 +155,40 @@ def odd_crls(bundle: Bundle, crls: Iterable[RevocationList]) -> Iterator[str]:
             )
         elif crl.issuer not in subjects:
             yield f"{crl.name} is of a CA that is not in the bundle, so it covers nothing"
+
+
+def warnings_of(trust: Snapshot, at: dt.datetime, within: dt.timedelta) -> Iterator[str]:
+    """Yield what has ended or ends soon, and what of a snapshot cannot be used.
+
+    Parameters:
+        trust: the snapshot.
+        at: the time to look at it, aware.
+        within: how long before its end a certificate is worth a warning.
+    """
+    crls = trust.revocation.crls
+    yield from ends_soon(expiries(trust.bundle.certificates, crls), at, within)
+    yield from odd_certificates(trust.bundle, has_crls=bool(crls))
+    yield from odd_crls(trust.bundle, crls)
+
+
+class WarningLog:
+    """Logs a warning once when it becomes true, and once a day while it is.
+
+    Attributes:
+        next_look: when to look again, by `time.monotonic`.
+    """
+
+    def __init__(self) -> None:
+        self.next_look = 0.0
+        self._said: dict[str, float] = {}
+
+    def look(self, trust: Snapshot) -> None:
+        """Log what is worth a warning now, and was not said today."""
+        now = time.monotonic()
+        self.next_look = now + _LOOK_SECONDS
+        found = list(warnings_of(trust, dt.datetime.now(dt.UTC), DEFAULT_WITHIN))
+        self._said = {warning: said for warning, said in self._said.items() if warning in found}
+        for warning in found:
+            if warning not in self._said or now - self._said[warning] >= _AGAIN_SECONDS:
+                self._said[warning] = now
+                _log.warning("the trust store of %s: %s", trust.source, warning, extra={"code": "trust_store_warning"})

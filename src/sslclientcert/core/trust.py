@@ -8,9 +8,8 @@ the snapshot that it came from, to know when it is void. The decision itself is 
 from __future__ import annotations
 
 import datetime as dt
-import logging
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from cryptography import x509
@@ -22,12 +21,10 @@ from .locks import ForkSafeLock
 from .presented import PresentedChain
 from .reload import Files, StrPath, paths_of
 from .revocation import AnyList, RevocationLists
-from .status import DEFAULT_WITHIN, TrustStatus, ends_soon, expiries, odd_certificates, odd_crls
+from .status import DEFAULT_WITHIN, TrustStatus, WarningLog, expiries, odd_certificates, warnings_of
 from .validation import Snapshot, validate
 
-__all__ = ["DEFAULT_MAX_DEPTH", "DEFAULT_RELOAD_INTERVAL", "StrPath", "TrustStore", "warnings_of"]
-
-_log = logging.getLogger("sslclientcert")
+__all__ = ["DEFAULT_MAX_DEPTH", "DEFAULT_RELOAD_INTERVAL", "StrPath", "TrustStore"]
 
 DEFAULT_MAX_DEPTH = 3
 """The most intermediates of a path. nginx's ssl_verify_depth is 1 by default; three-tier PKIs have two."""
@@ -37,9 +34,6 @@ DEFAULT_RELOAD_INTERVAL = 5.0
 
 MAX_CLOCK_SKEW = 600.0
 """The most, in seconds: a clock that is wrong by more than ten minutes is to be set, not allowed for."""
-
-_WARN_INTERVAL = 60.0  # in seconds, between two looks at what may have become worth a warning
-_WARN_AGAIN = dt.timedelta(days=1)
 
 
 class _Policy(NamedTuple):
@@ -116,8 +110,8 @@ class TrustStore:
         self._trust = trust
         self._files = files
         self._lock = ForkSafeLock() if files is None else files.lock
-        self._warned: dict[str, dt.datetime] = {}
-        self._warn(trust)
+        self._warnings = WarningLog()
+        self._warnings.look(trust)
 
     @classmethod
     def from_pem(
@@ -221,7 +215,7 @@ class TrustStore:
                 except Exception as error:
                     self._files.failed_with(error)
                     raise
-                self._warn(self._trust)
+                self._warnings.look(self._trust)
 
     def status(self, *, within: dt.timedelta = DEFAULT_WITHIN) -> TrustStatus:
         """Say what is trusted at the moment, since when, and what needs attention; for a health check or metrics.
@@ -255,50 +249,23 @@ class TrustStore:
 
         For what keeps results: an answer holds as long as the snapshot that gave it is this one.
         """
-        now, files = time.monotonic(), self._files
-        if now >= self._next_look and self._lock.acquire(blocking=False):
+        files, warnings = self._files, self._warnings
+        due = warnings.next_look if files is None else min(files.next_look, warnings.next_look)
+        now = time.monotonic()
+        if now >= due and self._lock.acquire(blocking=False):
             try:
-                if files is not None:
+                if files is not None and now >= files.next_look:
                     self._trust = files.look(self._trust)
-                if now >= self._next_warning:
-                    self._warn(self._trust)
+                if now >= warnings.next_look:
+                    warnings.look(self._trust)
             finally:
                 self._lock.release()
         return self._trust
-
-    @property
-    def _next_look(self) -> float:
-        return self._next_warning if self._files is None else self._files.next_look
 
     def __repr__(self) -> str:
         bundle = self._trust.bundle
         others = len(bundle.certificates) - len(bundle.anchors)
         return f"<TrustStore of {self._trust.source}: {len(bundle.anchors)} anchors, {others} other certificates>"
-
-    def _warn(self, trust: Snapshot) -> None:
-        """Log what has become worth a warning, and once a day what still is."""
-        now = dt.datetime.now(dt.UTC)
-        self._next_warning = time.monotonic() + _WARN_INTERVAL
-        found = list(warnings_of(trust, now, DEFAULT_WITHIN))
-        for warning in found:
-            if now - self._warned.get(warning, dt.datetime.min.replace(tzinfo=dt.UTC)) >= _WARN_AGAIN:
-                self._warned[warning] = now
-                _log.warning("the trust store of %s: %s", trust.source, warning, extra={"code": "trust_store_warning"})
-        self._warned = {warning: said for warning, said in self._warned.items() if warning in found}
-
-
-def warnings_of(trust: Snapshot, at: dt.datetime, within: dt.timedelta) -> Iterator[str]:
-    """Yield what has ended or ends soon, and what of a snapshot cannot be used.
-
-    Parameters:
-        trust: the snapshot.
-        at: the time to look at it, aware.
-        within: how long before its end a certificate is worth a warning.
-    """
-    crls = trust.revocation.crls
-    yield from ends_soon(expiries(trust.bundle.certificates, crls), at, within)
-    yield from odd_certificates(trust.bundle, has_crls=bool(crls))
-    yield from odd_crls(trust.bundle, crls)
 
 
 def _content(data: str | bytes) -> bytes:
