@@ -180,7 +180,7 @@ class Bundle:
         for one in self.links.unlinked:
             named = quoted(rfc4514(one.certificate.issuer))
             self.unusable[one] = (
-                f"the bundle has a certificate of its issuer's name, {named}, and no usable one whose key has signed it. "
+                f"the bundle has a certificate named {named}, its issuer, and no usable one whose key has signed it. "
                 "Put the right CA certificate into the bundle, or take this one out"
             )
             if one.scheme is None:
