@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from .certificate import ParsedCertificate
 from .errors import CertificateUntrusted, ClientCertError, quoted
-from .links import MOST_CHECKS, Bundle, Links
+from .links import MOST_CHECKS, Bundle, Links, by_age
 from .names import rfc4514
 from .policy import require_ca, weak_signature
 
@@ -25,7 +25,7 @@ def why_unlinked(leaf: ParsedCertificate, links: Links, bundle: Bundle, source: 
     """
     child, seen = leaf, [leaf]
     while child.scheme is not None and not links.is_exhausted and not bundle.holds(child.issuer):
-        above = [one for one in links.unlinked if one.subject == child.issuer and one not in seen]
+        above = [one for one in by_age(links.unlinked) if one.subject == child.issuer and one not in seen]
         if not above:
             return _stranger(child, leaf, bundle, source)
         child = above[0]
@@ -41,7 +41,9 @@ def why_unlinked(leaf: ParsedCertificate, links: Links, bundle: Bundle, source: 
     for one in bundle.left_out:
         if one.subject == child.issuer:
             return CertificateUntrusted(f"{named}, and {source} has it as {one.what}, which {one.why}")
-    for ca in bundle.named(child.issuer):
+    for ca in by_age(bundle.named(child.issuer)):
+        if ca.scheme is None and ca in bundle.unusable:
+            return weak_signature(ca)
         if ca in bundle.unusable:
             why = bundle.unusable[ca]
             return CertificateUntrusted(f"{named}, and {ca} in {source} is unusable: {why}")

@@ -27,7 +27,7 @@ from .errors import ClientCertError, quoted
 from .names import CanonicalName, rfc4514
 from .policy import weak_signature
 
-__all__ = ["MOST_CHECKS", "Bundle", "LeftOut", "Links"]
+__all__ = ["MOST_CHECKS", "Bundle", "LeftOut", "Links", "by_age"]
 
 MOST_CHECKS = 16
 """The most signature checks for forwarded CAs. An honest chain of three needs two; ten of one name would cost 90."""
@@ -118,7 +118,7 @@ class Links:
             for issuer in self.named(child.issuer)
             if issuer is not child and child.may_be_issued_by(issuer) and self.has_signed(issuer, child)
         ]
-        return found if len(found) < 2 else sorted(found, key=lambda one: (one.not_after, one.der), reverse=True)
+        return found if len(found) < 2 else by_age(found)
 
     def has_signed(self, issuer: ParsedCertificate, child: ParsedCertificate) -> bool:
         """Say whether a certificate's key has signed another one. Each pair is checked once."""
@@ -144,6 +144,11 @@ class Links:
         if isinstance(key, rsa.RSAPublicKey):
             return key.key_size <= _MOST_BITS_FORWARDED and key.public_numbers().e < _EXPONENT_FORWARDED
         return issuer.key_kind in _KINDS_FORWARDED
+
+
+def by_age(certificates: Iterable[ParsedCertificate]) -> list[ParsedCertificate]:
+    """Return certificates in an order that no file and no client decides: those that end last come first."""
+    return sorted(certificates, key=lambda one: (one.not_after, one.der), reverse=True)
 
 
 class Bundle:

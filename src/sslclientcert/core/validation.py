@@ -139,7 +139,7 @@ class _Search:
         self._forwarded = [one for one in forwarded if not self._bundle.has_linked(one)]
         self._steps = 0
         self._violations: dict[tuple[ParsedCertificate, ParsedCertificate], str | None] = {}
-        self._furthest: tuple[tuple[int, int, bytes], ClientCertError] | None = None
+        self._furthest: tuple[tuple[bool, int, int, bytes], ClientCertError] | None = None
         self.links: Links = self._bundle.links
 
     def path(self) -> _Path:
@@ -190,7 +190,8 @@ class _Search:
             try:
                 rule(self, path, issuer)
             except ClientCertError as error:
-                key = (len(path), rank, issuer.der)
+                # A certificate that is on the path already says nothing of what is wrong with the path.
+                key = (rank > 0, len(path), rank, issuer.der)
                 if self._furthest is None or key > self._furthest[0]:
                     self._furthest = key, error
                 return False
@@ -198,9 +199,11 @@ class _Search:
 
     # The rules for the next certificate of a path, in this order.
 
-    def _require_place(self, path: _Path, issuer: ParsedCertificate) -> None:
+    def _require_once(self, path: _Path, issuer: ParsedCertificate) -> None:
         if any(one.subject == issuer.subject and one.spki == issuer.spki for one in path):
             raise CertificateUntrusted(f"{issuer} has the name and the key of a certificate below it on the path")
+
+    def _require_depth(self, path: _Path, issuer: ParsedCertificate) -> None:
         if issuer not in self._bundle.anchors and len(path) > self._trust.max_depth:
             raise CertificateUntrusted(
                 f"the path from {self._leaf} has more than {self._trust.max_depth} intermediate "
@@ -235,7 +238,8 @@ class _Search:
 
 
 _RULES: tuple[Callable[[_Search, _Path, ParsedCertificate], None], ...] = (
-    _Search._require_place,
+    _Search._require_once,
+    _Search._require_depth,
     _Search._require_usable,
     _Search._require_names,
     _Search._require_unrevoked,
