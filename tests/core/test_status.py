@@ -11,6 +11,7 @@ from typing import TypedDict
 import pytest
 
 from sslclientcert import ClientCertAuthenticator, ClientCertError, PresentedChain, TrustStore
+from sslclientcert.core.validation import validate
 
 from .pki import DAY, NOW, Party, authority, client, pem_of, pem_of_crls, revocation_list
 
@@ -151,10 +152,10 @@ def test_what_begins_or_ended_by_less_than_the_allowance_is_taken_as_current(whi
 
 def test_an_answer_by_the_allowance_ends_with_it() -> None:
     leaf = client("a", ROOT, end=NOW + DAY)
-    trust = TrustStore([ROOT.certificate], clock_skew=60)._current()
+    trust = TrustStore([ROOT.certificate], clock_skew=60).current()
     presented = PresentedChain(leaf.certificate)
-    assert trust.verify(presented, NOW + DAY + MINUTE / 2)[1] == NOW + DAY + MINUTE
-    assert trust.verify(presented, NOW)[1] == NOW + DAY
+    assert validate(trust, presented, NOW + DAY + MINUTE / 2).until == NOW + DAY + MINUTE
+    assert validate(trust, presented, NOW).until <= NOW + DAY
 
 
 def test_a_list_is_current_for_the_allowance_before_and_after() -> None:
@@ -165,7 +166,7 @@ def test_a_list_is_current_for_the_allowance_before_and_after() -> None:
     late = NOW + DAY + MINUTE
     assert (judge(strict, leaf, late), judge(store, leaf, late)) == ("revocation_unknown", "")
     assert judge(store, leaf, late + MINUTE) == "revocation_unknown"
-    assert store._current().verify(PresentedChain(leaf.certificate), late - MINUTE / 2)[1] == late
+    assert validate(store.current(), PresentedChain(leaf.certificate), late - MINUTE / 2).until == late
 
 
 @pytest.mark.parametrize("mode", ["require", "if-available"])
