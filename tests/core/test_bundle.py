@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.name import _ASN1Type
 
 from sslclientcert import TrustStore
-from sslclientcert.core.bundle import anchors_of, parse_certificates, parse_crls
+from sslclientcert.core.bundle import parse_certificates, parse_crls
 
 from .pki import (
     DAY,

@@ -18,7 +18,7 @@ from urllib.parse import quote
 import pytest
 
 from sslclientcert import ClientCertAuthenticator, ClientCertError, PresentedChain, TrustStore
-from sslclientcert.core import trust
+from sslclientcert.core import reload
 from sslclientcert.core.errors import CertificateRevoked, CertificateUntrusted
 
 from .pki import Party, authority, client, pem_of, pem_of_crls, private_key, revocation_list
@@ -167,7 +167,7 @@ def test_reload_of_a_store_without_files_does_nothing() -> None:
 
 def test_unchanged_files_are_not_read_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = TrustStore.from_file(path, reload_interval=0)
-    monkeypatch.setattr(trust, "_read", _never)
+    monkeypatch.setattr(reload, "_read", _never)
     assert admits(store, OLD_LEAF)
 
 
@@ -296,7 +296,7 @@ def test_a_swap_while_the_files_are_read_gives_the_new_pair(tmp_path: Path, monk
     secret.update(ca_crt=OLD.pem, ca_crl=pem_of_crls(revocation_list(OLD)))
     store = TrustStore.from_file(secret.ca, secret.crl, reload_interval=0)
     secret.update(ca_crt=OLD.pem, ca_crl=pem_of_crls(revocation_list(OLD)))
-    read, reads = trust._read, []
+    read, reads = reload._read, []
 
     def read_and_swap(name: str) -> bytes:
         content = read(name)
@@ -305,7 +305,7 @@ def test_a_swap_while_the_files_are_read_gives_the_new_pair(tmp_path: Path, monk
             secret.update(ca_crt=NEW.pem, ca_crl=pem_of_crls(revocation_list(NEW)))
         return content
 
-    monkeypatch.setattr(trust, "_read", read_and_swap)
+    monkeypatch.setattr(reload, "_read", read_and_swap)
     # A mixed pair, the old bundle beside the new list, would refuse both: no list covers the old root's leaf.
     assert admits(store, NEW_LEAF)
     assert len(reads) == 4
@@ -316,7 +316,7 @@ def test_files_that_keep_changing_while_they_are_read_leave_the_old_trust(
 ) -> None:
     store = TrustStore.from_file(path, reload_interval=0)
     rewrite(path, NEW.pem)
-    read = trust._read
+    read = reload._read
 
     def read_and_change(name: str) -> bytes:
         content = read(name)
@@ -324,10 +324,10 @@ def test_files_that_keep_changing_while_they_are_read_leave_the_old_trust(
             file.write("# again\n")
         return content
 
-    monkeypatch.setattr(trust, "_read", read_and_change)
+    monkeypatch.setattr(reload, "_read", read_and_change)
     assert admits(store, OLD_LEAF)
     assert "keeps changing" in errors(caplog)[0]
-    monkeypatch.setattr(trust, "_read", read)
+    monkeypatch.setattr(reload, "_read", read)
     assert (admits(store, OLD_LEAF), admits(store, NEW_LEAF)) == (False, True)
 
 
@@ -449,7 +449,7 @@ for _ in range(20):
         signal.alarm(20)  # a lock that is held for ever ends the child
         copy = path + str(os.getpid())
         # The files of this store are the child's own from here on: nothing else changes them.
-        store._files.ca = copy
+        store._files._ca = (copy,)
         for bundle, leaf in ((new_bundle, new_leaf), (old_bundle, old_leaf)):
             with open(copy, "w") as file:
                 file.write(bundle)
@@ -518,14 +518,14 @@ def test_a_child_that_was_forked_while_another_thread_wrote_to_the_cache_authent
 def test_a_verification_does_not_wait_for_a_reload(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = TrustStore.from_file(path, reload_interval=0)
     started, go_on = threading.Event(), threading.Event()
-    read = trust._read
+    read = reload._read
 
     def slow(name: str) -> bytes:
         started.set()
         assert go_on.wait(30)
         return read(name)
 
-    monkeypatch.setattr(trust, "_read", slow)
+    monkeypatch.setattr(reload, "_read", slow)
     thread = threading.Thread(target=store.reload)
     thread.start()
     try:
