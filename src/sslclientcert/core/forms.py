@@ -183,7 +183,10 @@ _GUESSES: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
     (re.compile(pattern), said)
     for pattern, said in (
         (rb"\s*\Z", "it is empty"),
-        (rb"\xff\xfe|\xfe\xff", "it is UTF-16 text (written by PowerShell?): iconv -f UTF-16 -t ASCII FILE > mended.pem"),
+        (
+            rb"\xff\xfe|\xfe\xff",
+            "it is UTF-16 text (written by PowerShell?): iconv -f UTF-16 -t ASCII FILE > mended.pem",
+        ),
         (
             rb"\s*LS0tLS1C",  # base64 of "-----B"
             "it is base64 of PEM, as a Kubernetes secret shows it: mount the secret, or base64 -d FILE > mended.pem",

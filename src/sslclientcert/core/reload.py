@@ -12,6 +12,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 from .bundle import ParsedBundle, parse_certificates, parse_crls
@@ -163,14 +164,16 @@ def _require_no_loss(now: Snapshot, new: Snapshot) -> None:
 
 def _folder(path: str) -> str:
     """Say what a file's folder holds: Kubernetes mounts the keys of a secret under their own names."""
-    folder = os.path.dirname(os.path.abspath(path))
+    folder = Path(path).absolute().parent
     try:
-        names = sorted(name for name in os.listdir(folder) if not name.startswith(".."))
+        names = sorted(one.name for one in folder.iterdir() if not one.name.startswith(".."))
     except FileNotFoundError:
         return f"There is no folder {folder}"
     except OSError:
         return f"Its folder is {folder}"
-    some = ", ".join(names[:_MOST_NAMES]) + (f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else "")
+    some = ", ".join(names[:_MOST_NAMES]) + (
+        f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    )
     return f"Its folder {folder} holds {some or 'nothing'}"
 
 

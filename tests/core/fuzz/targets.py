@@ -206,7 +206,7 @@ def lists() -> tuple[bytes, ...]:
 
 
 def revocation(data: bytes) -> None:
-    """A file gives lists with the serial numbers that cryptography finds in them, lists with a fault, or a ValueError."""
+    """A file gives lists with the serial numbers that cryptography finds, lists with a fault, or a ValueError."""
     choices = Choices(data)
     if choices.below(4):
         content = edited_der(choices, choices.one_of(lists()), (*lists(), *leaves()))
