@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat, pkcs7
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from cryptography.x509.name import _ASN1Type
 
-from sslclientcert import TrustStore
-from sslclientcert.core.bundle import anchors_of, parse_certificates, parse_crls
+from sslclientcert import PresentedChain, TrustStore
+from sslclientcert.core.bundle import parse_certificates, parse_crls, parsed_certificates
+from sslclientcert.core.links import Bundle
 
 from .pki import (
     DAY,
@@ -39,7 +40,7 @@ CRL = revocation_list(ROOT)
 
 
 def subjects(data: bytes) -> list[str]:
-    return [one.subject.rfc4514_string() for one in parse_certificates(data, "ca.crt")]
+    return [one.certificate.subject.rfc4514_string() for one in parse_certificates(data, "ca.crt").certificates]
 
 
 # What is a bundle
@@ -62,7 +63,8 @@ def subjects(data: bytes) -> list[str]:
     ],
 )
 def test_a_bundle_of_one_certificate_is_read_however_it_is_written(data: str) -> None:
-    assert subjects(data.encode()) == ["CN=Root"]
+    (root,) = Bundle(*parse_certificates(data.encode(), "ca.crt")).certificates
+    assert root.der == ROOT.der
 
 
 def test_a_der_certificate_is_read() -> None:
@@ -91,7 +93,7 @@ def test_certificates_and_crls_are_read_from_text_and_from_bytes() -> None:
 
 def test_several_crls_in_one_file_are_read() -> None:
     lists = parse_crls(f"# root\n{pem_of_crls(CRL)}\r\n{pem_of_crls(revocation_list(OTHER))}".encode(), "ca.crl")
-    assert [one.issuer.rfc4514_string() for one in lists] == ["CN=Root", "CN=Other"]
+    assert [one.issuer_text for one in lists] == ["CN=Root", "CN=Other"]
 
 
 # What is none
@@ -101,6 +103,14 @@ def pkcs8(kind: str) -> str:
     return private_key(kind).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
+def pkcs8_der() -> bytes:
+    return private_key("P-256").private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+
+
+def labelled(label: str, der: bytes) -> str:
+    return f"-----BEGIN {label}-----\n{base64.b64encode(der).decode()}\n-----END {label}-----\n"
+
+
 def csr() -> str:
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "alice")])
     request = x509.CertificateSigningRequestBuilder().subject_name(name).sign(ROOT.key, hashes.SHA256())
@@ -108,12 +118,9 @@ def csr() -> str:
 
 
 PUBLIC_KEY = ROOT.key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-PKCS7 = pkcs7.serialize_certificates([ROOT.certificate], Encoding.PEM).decode()
-HTML = "<!DOCTYPE html><title>404 Not Found</title>"
 CUT = "\n".join(ROOT.pem.splitlines()[:-3])
 """The last lines are missing, as after an interrupted copy."""
 KEY_REMEDY = "keep keys out of this file, and consider this one exposed"
-CRL_REMEDY = "CRLs go into the crl option"
 
 # For each: the content, what was found, and what to do about it.
 NO_BUNDLE = {
@@ -125,29 +132,22 @@ NO_BUNDLE = {
         "ENCRYPTED PRIVATE KEY",
         KEY_REMEDY,
     ),
+    "a private key under the label of a certificate": (labelled("CERTIFICATE", pkcs8_der()), "PRIVATE KEY", KEY_REMEDY),
     "nothing": ("", "is empty", "-----BEGIN CERTIFICATE-----"),
     "blank lines": ("\n \r\n", "is empty", "-----BEGIN CERTIFICATE-----"),
     "garbage": ("not a certificate", "not a c", "-----BEGIN CERTIFICATE-----"),
-    "an error page": (HTML, "<!DOCTY", "-----BEGIN CERTIFICATE-----"),
     "a comment": ("# put the CA here\n", "# put th", "-----BEGIN CERTIFICATE-----"),
     "half a certificate": (CUT, "not closed", "cut short"),
     "a certificate and a half": (OTHER.pem + CUT, "not closed", "cut short"),
     "half a certificate and a whole one": (CUT + "\n" + OTHER.pem, "not closed", "cut short"),
-    "no BEGIN line": (ROOT.pem.partition("\n")[2], "MI", "-----BEGIN CERTIFICATE-----"),
-    "letters lost": (ROOT.pem[:200] + ROOT.pem[204:], "certificate 1", "cannot be parsed"),
-    "no base64": (OTHER.pem + ROOT.pem[:100] + "!" + ROOT.pem[101:], "certificate 2", "cannot be parsed"),
-    "an empty certificate": (ROOT.pem[:28] + "\n" + ROOT.pem[-26:], "certificate 1", "cannot be parsed"),
-    "a CRL": (pem_of_crls(CRL), "X509 CRL", CRL_REMEDY),
-    "a CRL behind a certificate": (ROOT.pem + pem_of_crls(CRL), "PEM block 2 is a X509 CRL", CRL_REMEDY),
-    "PKCS#7": (PKCS7, "PKCS7", "CA certificates alone"),
-    "a signing request": (csr(), "CERTIFICATE REQUEST", "CA certificates alone"),
+    "letters lost": (ROOT.pem[:200] + ROOT.pem[204:], "certificate 1", "cut short"),
+    "no base64": (OTHER.pem + ROOT.pem[:100] + "!" + ROOT.pem[101:], "certificate 2", "not base64"),
+    "an empty certificate": (ROOT.pem[:28] + "\n" + ROOT.pem[-26:], "certificate 1", "cut short"),
+    "a CRL behind a certificate": (ROOT.pem + pem_of_crls(CRL), "PEM block 2 is an X509 CRL", "the crl option"),
+    "a signing request": (csr(), "CERTIFICATE REQUEST", "a CA has yet to sign it"),
     "a public key": (PUBLIC_KEY, "PUBLIC KEY", "CA certificates alone"),
-    "OpenSSL's trusted certificate": (
-        ROOT.pem.replace("CERTIFICATE", "TRUSTED CERTIFICATE"),
-        "TRUSTED CERTIFICATE",
-        "CA certificates alone",
-    ),
 }
+"""Other forms are in test_forms."""
 
 
 @pytest.mark.parametrize("name", NO_BUNDLE)
@@ -163,16 +163,6 @@ def test_what_is_no_bundle_is_a_configuration_error_that_says_what_was_found_and
     assert str(path) in message
     assert found in message
     assert remedy in message
-
-
-def test_utf_16_is_recognized() -> None:
-    with pytest.raises(ValueError, match=r"ca\.crt holds no certificate.*UTF-16.*ASCII"):
-        parse_certificates(ROOT.pem.encode("utf-16"), "ca.crt")
-
-
-def test_the_base64_of_a_kubernetes_secret_is_recognized_as_not_decoded() -> None:
-    with pytest.raises(ValueError, match=r"ca\.crt holds no certificate.*base64"):
-        parse_certificates(base64.b64encode(ROOT.pem.encode()), "ca.crt")
 
 
 def test_the_message_about_a_key_in_der_does_not_hold_bytes_of_the_key() -> None:
@@ -194,22 +184,72 @@ def test_a_der_certificate_with_bytes_behind_it_is_a_configuration_error() -> No
         parse_certificates(ROOT.der + OTHER.der, "ca.crt")
 
 
-def test_a_certificate_whose_extensions_do_not_parse_is_found_when_the_bundle_is_read() -> None:
-    def break_constraints(parts: list[bytes]) -> None:
+# What does not parse and is left out
+
+
+def broken(party: Party, issuer: Party | None = None) -> bytes:
+    """The same certificate, signed, with a boolean in its basic constraints that is none."""
+
+    def change(parts: list[bytes]) -> None:
         parts[-1] = parts[-1].replace(b"\x30\x03\x01\x01\xff", b"\x30\x03\x04\x01\xff")
 
-    broken = rewritten(ROOT.der, ROOT.key, break_constraints)
-    assert broken != ROOT.der
-    pem = "-----BEGIN CERTIFICATE-----\n" + base64.b64encode(broken).decode() + "\n-----END CERTIFICATE-----\n"
-    with pytest.raises(ValueError, match=r"ca\.crt: certificate 2 cannot be parsed"):
-        parse_certificates((OTHER.pem + pem).encode(), "ca.crt")
+    der = rewritten(party.der, (issuer or party).key, change)
+    assert der != party.der
+    return der
 
 
-def test_certificates_that_do_not_parse_are_refused_where_a_store_is_made_from_objects() -> None:
+def without_readable_subject(party: Party) -> bytes:
+    """The same certificate with a common name in its subject that is not UTF-8."""
+
+    def change(parts: list[bytes]) -> None:
+        parts[5] = tlv(0x30, tlv(0x31, tlv(0x30, tlv(0x06, bytes.fromhex("550403")), tlv(0x0C, b"\xff"))))
+
+    return rewritten(party.der, party.key, change)
+
+
+def test_a_certificate_that_does_not_parse_is_left_out_with_its_place_and_serial_number() -> None:
+    found = parse_certificates((OTHER.pem + labelled("CERTIFICATE", broken(ROOT))).encode(), "ca.crt")
+    assert [one.certificate for one in found.certificates] == [OTHER.certificate]
+    (left_out,) = found.left_out
+    assert left_out.what == f"certificate 2 of ca.crt (serial {ROOT.certificate.serial_number:X})"
+    assert "does not parse" in left_out.why
+
+
+def with_an_empty_rdn(party: Party) -> bytes:
+    """The same certificate with an RDN in its subject that has no attribute, which cryptography finds late."""
+
+    def change(parts: list[bytes]) -> None:
+        parts[5] = tlv(0x30, tlv(0x31))
+
+    return rewritten(party.der, party.key, change)
+
+
+@pytest.mark.parametrize(
+    "form", [broken, without_readable_subject, with_an_empty_rdn, lambda _: b"\x30\x03\x02\x01\x05"]
+)
+def test_a_certificate_that_does_not_parse_stops_no_application(
+    form: Callable[[Party], bytes], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "ca.crt"
+    path.write_text(ROOT.pem + labelled("CERTIFICATE", form(OTHER)), encoding="ascii")
+    store = TrustStore.from_file(path)
+    assert store.verify(PresentedChain(client("alice", ROOT).certificate)).common_name == "alice"
+    assert "certificate 2 of" in caplog.text
+    assert "is left out" in caplog.text
+    status = store.status()
+    assert (status.anchors, status.left_out) == (1, 1)
+    assert any("is left out" in warning for warning in status.warnings)
+
+
+def test_a_certificate_that_does_not_parse_is_left_out_where_a_store_is_made_from_objects() -> None:
     empty_constraints = x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.30"), b"\x30\x00")
-    root = authority("Root", extra=[(empty_constraints, False)])
-    with pytest.raises(ValueError, match="subtrees"):
-        TrustStore([root.certificate])
+    odd = authority("Odd", extra=[(empty_constraints, False)])
+    assert TrustStore([ROOT.certificate, odd.certificate]).status().left_out == 1
+
+
+def test_a_bundle_of_which_nothing_can_be_used_is_a_configuration_error_that_says_why() -> None:
+    with pytest.raises(ValueError, match=r"(?s)ca\.crt has no anchor.*certificate 1 of ca\.crt.*does not parse"):
+        TrustStore.from_pem(labelled("CERTIFICATE", broken(ROOT)), source="ca.crt")
 
 
 # Lists
@@ -250,18 +290,13 @@ def crl_with(change: Callable[[list[bytes]], None]) -> str:
 
 
 NO_CRL = {
-    "a certificate": (ROOT.pem, "CERTIFICATE", "CA certificates go into the CA bundle"),
+    "a certificate": (ROOT.pem, "a CERTIFICATE", "CA certificates go into the CA bundle"),
     "a private key": (pkcs8("P-256"), "PRIVATE KEY", KEY_REMEDY),
     "nothing": ("", "is empty", "-----BEGIN X509 CRL-----"),
     "garbage": ("not a list", "not a l", "-----BEGIN X509 CRL-----"),
     "half a list": ("\n".join(pem_of_crls(CRL).splitlines()[:-2]), "not closed", "cut short"),
-    "letters lost": (pem_of_crls(CRL)[:60] + pem_of_crls(CRL)[64:], "CRL 1", "cannot be parsed"),
-    "a duplicate extension": (crl_with(broken_extensions(NUMBER, NUMBER)), "CRL", ""),
-    "an extension that does not parse": (crl_with(broken_extensions(GARBAGE)), "CRL", ""),
-    "a duplicate extension of an entry": (crl_with(entry(REASON, REASON)), "CRL", ""),
-    "an extension of an entry that does not parse": (crl_with(entry(NO_REASON)), "CRL", ""),
-    "a name of a kind that cannot be read": (crl_with(broken_extensions(ODD_NAME)), "CRL", ""),
-    "a name in an entry of a kind that cannot be read": (crl_with(entry(ODD_ISSUER)), "CRL", ""),
+    "letters lost": (pem_of_crls(CRL)[:60] + pem_of_crls(CRL)[64:], "CRL 1", "does not parse"),
+    "a certificate under the label of a list": (labelled("X509 CRL", ROOT.der), "a CERTIFICATE", "the CA bundle"),
 }
 
 
@@ -281,34 +316,40 @@ def test_what_is_no_crl_is_a_configuration_error_that_says_what_was_found_and_wh
     assert remedy in message
 
 
-# Files
+# Lists of which a part does not parse: see what becomes of them in test_revocation.
+ODD_CRLS = {
+    "a duplicate extension": crl_with(broken_extensions(NUMBER, NUMBER)),
+    "an extension that does not parse": crl_with(broken_extensions(GARBAGE)),
+    "a duplicate extension of an entry": crl_with(entry(REASON, REASON)),
+    "an extension of an entry that does not parse": crl_with(entry(NO_REASON)),
+    "a name of a kind that cannot be read": crl_with(broken_extensions(ODD_NAME)),
+    "a name in an entry of a kind that cannot be read": crl_with(entry(ODD_ISSUER)),
+}
 
 
-def test_a_file_that_is_missing_is_an_os_error_that_names_it(tmp_path: Path) -> None:
-    missing = tmp_path / "missing"
-    bundle = tmp_path / "ca.crt"
-    bundle.write_text(ROOT.pem, encoding="ascii")
-    for arguments in ((missing,), (bundle, missing)):
-        with pytest.raises(FileNotFoundError, match="missing"):
-            TrustStore.from_file(*arguments)
-
-
-def test_a_folder_in_the_place_of_a_file_is_an_os_error_that_names_it(tmp_path: Path) -> None:
-    (tmp_path / "secret").mkdir()
-    with pytest.raises(IsADirectoryError, match="secret"):
-        TrustStore.from_file(tmp_path / "secret")
-
-
-def test_a_path_may_be_a_string() -> None:
-    with pytest.raises(FileNotFoundError, match="/nowhere/ca"):
-        TrustStore.from_file("/nowhere/ca.crt")
+@pytest.mark.parametrize("name", ODD_CRLS)
+def test_a_list_with_a_part_that_does_not_parse_has_a_fault(name: str) -> None:
+    (crl,) = parse_crls(ODD_CRLS[name].encode(), "ca.crl")
+    assert crl.fault is not None
+    assert crl.issuer_text == "CN=Root"
 
 
 # Which of a bundle's certificates are anchors
 
 
-def anchors(*parties: Party) -> set[str]:
-    return {one.subject.rfc4514_string() for one in anchors_of(party.certificate for party in parties)}
+def bundle(*parties: Party, left_out: bytes = b"") -> Bundle:
+    parsed = parsed_certificates(party.certificate for party in parties)
+    return Bundle(*(parsed + parse_certificates(left_out, "odd") if left_out else parsed))
+
+
+def anchors(*parties: Party, left_out: bytes = b"") -> set[str]:
+    found = bundle(*parties, left_out=left_out)
+    return {one.certificate.subject.rfc4514_string() for one in found.anchors}
+
+
+def anchor_parties(*parties: Party) -> set[Party]:
+    ders = {one.der for one in bundle(*parties).anchors}
+    return {party for party in parties if party.der in ders}
 
 
 def test_what_is_self_signed_is_an_anchor_and_what_it_issued_is_none() -> None:
@@ -340,20 +381,59 @@ def test_an_issuer_whose_name_has_another_string_type_is_still_the_issuer() -> N
     assert anchors(ROOT, child) == {"CN=Root"}
 
 
-def test_a_ca_of_the_issuers_name_with_another_key_is_not_the_issuer() -> None:
+def test_a_ca_whose_issuers_name_is_there_with_another_key_is_unusable_and_no_anchor() -> None:
     stranger = authority("Root", key=private_key("P-256", 4))
-    assert anchors(stranger, INTERMEDIATE) == {"CN=Root", "CN=Intermediate"}
+    found = bundle(stranger, INTERMEDIATE)
+    assert [one.der for one in found.anchors] == [stranger.der]
+    assert [one.der for one in found.unusable] == [INTERMEDIATE.der]
+    (why,) = found.unusable.values()
+    assert "no usable one whose key has signed it" in why
 
 
 def test_a_new_key_signed_by_the_old_one_is_an_anchor_only_where_the_old_one_is_not_there() -> None:
     new_with_old = authority("Root", ROOT, key=private_key("P-256", 4))
-    assert anchors_of([ROOT.certificate, new_with_old.certificate]) == {ROOT.certificate}
-    assert anchors_of([new_with_old.certificate]) == {new_with_old.certificate}
+    assert anchor_parties(ROOT, new_with_old) == {ROOT}
+    assert anchor_parties(new_with_old) == {new_with_old}
 
 
 def test_a_cross_signed_root_is_an_anchor_by_its_own_signature_only() -> None:
     cross = authority("Other", ROOT, key=OTHER.key)
-    assert anchors_of(one.certificate for one in (ROOT, OTHER, cross)) == {ROOT.certificate, OTHER.certificate}
+    assert anchor_parties(ROOT, OTHER, cross) == {ROOT, OTHER}
+
+
+def test_a_cross_certificate_from_a_ca_that_is_not_there_is_no_anchor_beside_its_twin_below_a_root() -> None:
+    # Were it one, what the root says of its subject (constraints, end, CRL) would be silenced.
+    lower = authority("Lower", ROOT, key=private_key("P-256", 3))
+    cross = authority("Lower", OTHER, key=private_key("P-256", 3))
+    assert anchor_parties(ROOT, lower, cross) == {ROOT}
+    assert anchor_parties(cross) == {cross}
+
+
+def test_a_self_signed_certificate_whose_signature_is_wrong_is_unusable() -> None:
+    wrong = Party(x509.load_der_x509_certificate(ROOT.der[:-1] + bytes([ROOT.der[-1] ^ 1])), ROOT.key)
+    found = bundle(OTHER, wrong)
+    assert [one.der for one in found.anchors] == [OTHER.der]
+    assert "signature is wrong" in found.unusable[found.by_der[wrong.der]]
+
+
+# What is left out still counts as there
+
+
+def test_an_issuer_that_is_left_out_is_still_the_issuer() -> None:
+    assert anchors(OTHER, INTERMEDIATE, left_out=labelled("CERTIFICATE", broken(ROOT)).encode()) == {"CN=Other"}
+
+
+def test_a_cross_certificate_is_no_anchor_where_the_left_out_certificate_has_its_name_and_key() -> None:
+    lower = authority("Lower", ROOT, key=private_key("P-256", 3))
+    cross = authority("Lower", OTHER, key=private_key("P-256", 3))
+    left_out = labelled("CERTIFICATE", broken(lower, ROOT)).encode()
+    assert anchors(ROOT, cross, left_out=left_out) == {"CN=Root"}
+
+
+@pytest.mark.parametrize("odd", [without_readable_subject(ROOT), b"\x30\x03\x02\x01\x05"])
+def test_below_a_left_out_certificate_of_an_unreadable_subject_only_the_self_signed_are_anchors(odd: bytes) -> None:
+    left_out = labelled("CERTIFICATE", odd).encode()
+    assert anchors(OTHER, INTERMEDIATE, left_out=left_out) == {"CN=Other"}
 
 
 def test_roots_of_one_name_that_signed_themselves_with_sha_1_are_anchors(tmp_path: Path) -> None:
@@ -363,15 +443,15 @@ def test_roots_of_one_name_that_signed_themselves_with_sha_1_are_anchors(tmp_pat
         key = Party(ROOT.certificate, private_key("P-256", number))
         (tmp_path / "ca.key").write_text(key.key_pem, encoding="ascii")
         pem = openssl("req", "-x509", "-sha1", "-key", "ca.key", "-subj", "/CN=Root", cwd=tmp_path)
-        roots.append(x509.load_pem_x509_certificate(pem.encode()))
-    assert anchors_of(roots) == set(roots)
+        roots.append(Party(x509.load_pem_x509_certificate(pem.encode()), key.key))
+    assert anchor_parties(*roots) == set(roots)
 
 
-@pytest.mark.parametrize("own", ["hash", "none"])
-@pytest.mark.parametrize("issuer", ["keyid", "none"])
-def test_a_new_key_that_the_old_one_signed_with_sha_1_is_no_anchor_beside_it(
+@pytest.mark.parametrize(("own", "issuer"), [("hash", "keyid"), ("hash", "none"), ("none", "keyid"), ("none", "none")])
+def test_a_new_key_that_the_old_one_signed_with_sha_1_counts_as_self_signed_unless_its_identifiers_say_no(
     own: str, issuer: str, tmp_path: Path
 ) -> None:
+    # OpenSSL decides by names, identifiers and the kind of key (EXFLAG_SS), and cannot check SHA-1 either.
     (tmp_path / "ca.crt").write_text(ROOT.pem, encoding="ascii")
     (tmp_path / "ca.key").write_text(ROOT.key_pem, encoding="ascii")
     (tmp_path / "new.key").write_text(Party(ROOT.certificate, private_key("P-256", 2)).key_pem, encoding="ascii")
@@ -380,8 +460,8 @@ def test_a_new_key_that_the_old_one_signed_with_sha_1_is_no_anchor_beside_it(
     request = openssl("req", "-new", "-key", "new.key", "-subj", "/CN=Root", cwd=tmp_path)
     ca = ("-CA", "ca.crt", "-CAkey", "ca.key", "-set_serial", "7", "-extfile", "ca.ext")
     pem = openssl("x509", "-req", "-sha1", *ca, cwd=tmp_path, stdin=request)
-    new = x509.load_pem_x509_certificate(pem.encode())
-    assert anchors_of([ROOT.certificate, new]) == {ROOT.certificate}
+    new = Party(x509.load_pem_x509_certificate(pem.encode()), private_key("P-256", 2))
+    assert anchor_parties(ROOT, new) == ({ROOT} if (own, issuer) == ("hash", "keyid") else {ROOT, new})
 
 
 def test_a_self_signed_v1_root_and_a_self_signed_leaf_are_anchors() -> None:
@@ -393,5 +473,5 @@ def test_a_bundle_in_which_all_issue_one_another_is_a_configuration_error() -> N
     first = authority("A", key=private_key("P-256", 6))
     second = authority("B", first, key=private_key("P-256", 7))
     crossed = authority("A", second, key=first.key)
-    with pytest.raises(ValueError, match=r"in a circle.*add a root"):
+    with pytest.raises(ValueError, match=r"has no anchor.*Put the root CA into it"):
         TrustStore.from_pem(pem_of(crossed, second))

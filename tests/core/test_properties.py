@@ -49,9 +49,9 @@ LATIN_1 = st.binary(max_size=40)
 
 
 @functools.cache
-def authenticator(proxy: str, profile: str = "private-pki") -> ClientCertAuthenticator:
+def authenticator(proxy: str) -> ClientCertAuthenticator:
     return ClientCertAuthenticator(
-        TrustStore([ROOT.certificate], profile=profile), proxy=proxy, trusted_proxies="*", max_header_bytes=1_000_000
+        TrustStore([ROOT.certificate]), proxy=proxy, trusted_proxies="*", max_header_bytes=1_000_000
     )
 
 
@@ -385,14 +385,13 @@ def issued_with(*extensions: tuple[str, bytes]) -> bytes:
 @settings(max_examples=300, deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from(EXTENSIONS), DER | st.binary(max_size=8)), min_size=1, max_size=2),
-    st.sampled_from(["private-pki", "web-pki"]),
 )
-@example([("1.3.6.1.5.5.7.1.24", bytes.fromhex("3003020146"))], "private-pki")
+@example([("1.3.6.1.5.5.7.1.24", bytes.fromhex("3003020146"))])
 def test_whatever_extensions_a_ca_signed_the_identity_can_be_read_in_full_or_is_refused(
-    extensions: list[tuple[str, bytes]], profile: str
+    extensions: list[tuple[str, bytes]],
 ) -> None:
     der = issued_with(*extensions)
-    identity = outcome(authenticator("nginx-ingress", profile).authenticate, presented_as(der))
+    identity = outcome(authenticator("nginx-ingress").authenticate, presented_as(der))
     if identity is not None:
         assert der_of(identity) == der
         assert json.loads(json.dumps(identity.as_dict()))["subject"] == "CN=alice"
@@ -423,8 +422,7 @@ def test_whatever_algorithm_a_certificate_names_for_its_signature_nothing_else_c
     parts[2] = algorithm
     der = tlv(0x30, tlv(0x30, *parts), algorithm if both else theirs, tlv(0x03, b"\0", signature))
 
-    for profile in ("private-pki", "web-pki"):
-        assert outcome(authenticator("nginx-ingress", profile).authenticate, presented_as(der)) is None
+    assert outcome(authenticator("nginx-ingress").authenticate, presented_as(der)) is None
 
 
 @settings(max_examples=100, deadline=None)

@@ -5,23 +5,29 @@ One consistent pair of bundle and CRL or none; the old trust stays on any failur
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import errno
 import logging
 import os
+import resource
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+from unittest import mock
 from urllib.parse import quote
 
 import pytest
 
 from sslclientcert import ClientCertAuthenticator, ClientCertError, PresentedChain, TrustStore
-from sslclientcert.core import trust
+from sslclientcert.core import reload
 from sslclientcert.core.errors import CertificateRevoked, CertificateUntrusted
 
-from .pki import Party, authority, client, pem_of, pem_of_crls, private_key, revocation_list
+from .pki import Party, authority, client, pem_of, pem_of_crls, private_key, revocation_list, rewritten, unknown
 
 OLD = authority("Old Root", key=private_key("P-256", 2))
 NEW = authority("New Root", key=private_key("P-256", 3))
@@ -167,7 +173,7 @@ def test_reload_of_a_store_without_files_does_nothing() -> None:
 
 def test_unchanged_files_are_not_read_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = TrustStore.from_file(path, reload_interval=0)
-    monkeypatch.setattr(trust, "_read", _never)
+    monkeypatch.setattr(reload, "_read", _never)
     assert admits(store, OLD_LEAF)
 
 
@@ -296,7 +302,7 @@ def test_a_swap_while_the_files_are_read_gives_the_new_pair(tmp_path: Path, monk
     secret.update(ca_crt=OLD.pem, ca_crl=pem_of_crls(revocation_list(OLD)))
     store = TrustStore.from_file(secret.ca, secret.crl, reload_interval=0)
     secret.update(ca_crt=OLD.pem, ca_crl=pem_of_crls(revocation_list(OLD)))
-    read, reads = trust._read, []
+    read, reads = reload._read, []
 
     def read_and_swap(name: str) -> bytes:
         content = read(name)
@@ -305,7 +311,7 @@ def test_a_swap_while_the_files_are_read_gives_the_new_pair(tmp_path: Path, monk
             secret.update(ca_crt=NEW.pem, ca_crl=pem_of_crls(revocation_list(NEW)))
         return content
 
-    monkeypatch.setattr(trust, "_read", read_and_swap)
+    monkeypatch.setattr(reload, "_read", read_and_swap)
     # A mixed pair, the old bundle beside the new list, would refuse both: no list covers the old root's leaf.
     assert admits(store, NEW_LEAF)
     assert len(reads) == 4
@@ -316,7 +322,7 @@ def test_files_that_keep_changing_while_they_are_read_leave_the_old_trust(
 ) -> None:
     store = TrustStore.from_file(path, reload_interval=0)
     rewrite(path, NEW.pem)
-    read = trust._read
+    read = reload._read
 
     def read_and_change(name: str) -> bytes:
         content = read(name)
@@ -324,11 +330,234 @@ def test_files_that_keep_changing_while_they_are_read_leave_the_old_trust(
             file.write("# again\n")
         return content
 
-    monkeypatch.setattr(trust, "_read", read_and_change)
+    monkeypatch.setattr(reload, "_read", read_and_change)
     assert admits(store, OLD_LEAF)
     assert "keeps changing" in errors(caplog)[0]
-    monkeypatch.setattr(trust, "_read", read)
+    monkeypatch.setattr(reload, "_read", read)
     assert (admits(store, OLD_LEAF), admits(store, NEW_LEAF)) == (False, True)
+
+
+# Several files
+
+
+def test_several_files_are_one_bundle_and_each_change_of_one_is_seen(tmp_path: Path) -> None:
+    first, second = tmp_path / "old.crt", tmp_path / "new.crt"
+    rewrite(first, OLD.pem)
+    rewrite(second, NEW.pem)
+    store = TrustStore.from_file([first, second], reload_interval=0)
+    assert (admits(store, OLD_LEAF), admits(store, NEW_LEAF)) == (True, True)
+    assert store.status().files == (str(first), str(second))
+    rewrite(first, NEW.pem)
+    assert (admits(store, OLD_LEAF), admits(store, NEW_LEAF)) == (False, True)
+
+
+def test_several_files_of_lists_are_all_asked(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("old.crt", "new.crt", "old.crl", "new.crl")]
+    for path, content in zip(paths, (OLD.pem, NEW.pem, *map(pem_of_crls, LISTS)), strict=True):
+        rewrite(path, content)
+    store = TrustStore.from_file(paths[:2], paths[2:], reload_interval=0)
+    assert (admits(store, OLD_LEAF), admits(store, NEW_LEAF)) == (True, True)
+    rewrite(paths[3], pem_of_crls(revocation_list(NEW, NEW_LEAF.certificate.serial_number)))
+    assert admits(store, OLD_LEAF)
+    with pytest.raises(CertificateRevoked):
+        store.verify(PresentedChain(NEW_LEAF.certificate))
+
+
+LISTS = (revocation_list(OLD), revocation_list(NEW))
+
+
+def test_several_files_change_together_or_not_at_all(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    first, second = tmp_path / "old.crt", tmp_path / "new.crt"
+    rewrite(first, OLD.pem)
+    rewrite(second, OLD.pem)
+    store = TrustStore.from_file([first, second], reload_interval=0)
+    rewrite(first, NEW.pem)
+    rewrite(second, "garbage")
+    assert (admits(store, OLD_LEAF), admits(store, NEW_LEAF)) == (True, False)
+    assert str(second) in errors(caplog)[0]
+
+
+def test_an_issuer_may_be_in_another_file_than_what_it_issued(tmp_path: Path) -> None:
+    lower = authority("Lower", OLD, key=private_key("P-256", 5))
+    paths = [tmp_path / "lower.crt", tmp_path / "root.crt"]
+    for path, party in zip(paths, (lower, OLD), strict=True):
+        rewrite(path, party.pem)
+    status = TrustStore.from_file(paths).status()
+    assert (status.anchors, status.intermediates) == (1, 1)
+
+
+# What is not a file
+
+
+@pytest.mark.parametrize("option", ["ca", "crl"])
+def test_a_file_that_is_missing_is_named_with_its_option_and_what_its_folder_holds(path: Path, option: str) -> None:
+    missing = path.with_name("tls.pem")
+    arguments = (missing,) if option == "ca" else (path, missing)
+    with pytest.raises(FileNotFoundError) as refused:
+        TrustStore.from_file(*arguments)
+    said = str(refused.value)
+    for expected in (f"the option {option}", str(missing), f"folder {path.parent} holds ca.crt"):
+        assert expected in said
+    assert refused.value.filename == str(missing)
+
+
+def test_a_folder_that_is_missing_is_said_to_be_missing(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=f"There is no folder {tmp_path}/secret.*ca.crt"):
+        TrustStore.from_file(tmp_path / "secret" / "ca.crt")
+
+
+def test_a_relative_path_is_told_with_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError, match=f"{tmp_path} holds nothing.*'ca.crt'"):
+        TrustStore.from_file("ca.crt")
+
+
+def test_a_folder_in_the_place_of_a_file_is_named_with_its_option(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError, match=rf"the option ca.*{tmp_path}"):
+        TrustStore.from_file(tmp_path)
+
+
+def test_a_file_that_may_not_be_read_is_named_with_its_option(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(name: str) -> bytes:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), name)
+
+    monkeypatch.setattr(reload, "_read", refuse)  # to root nothing is forbidden
+    with pytest.raises(PermissionError, match=rf"the option ca.*{path}"):
+        TrustStore.from_file(path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(OLD.pem, id="text"),
+        pytest.param(OLD.pem.encode(), id="bytes"),
+        pytest.param(OLD.key_pem, id="a key"),
+        pytest.param(base64.b64encode(OLD.pem.encode()).decode(), id="base64"),
+        pytest.param(base64.b64encode(OLD.key_pem.encode()).decode(), id="base64 of a key"),
+    ],
+)
+@pytest.mark.parametrize("option", ["ca", "crl"])
+def test_the_text_of_a_file_in_the_place_of_its_path_is_recognised_and_not_quoted(
+    path: Path, text: str, option: str
+) -> None:
+    arguments: tuple[Any, ...] = (text,) if option == "ca" else (path, text)
+    with pytest.raises(ValueError, match=rf"^{option} is the text.*from_pem") as refused:
+        TrustStore.from_file(*arguments)
+    assert "BEGIN" not in str(refused.value)
+    assert "LS0t" not in str(refused.value)
+
+
+# Passing reasons, and what is lost
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(OSError(errno.EMFILE, os.strerror(errno.EMFILE)), id="EMFILE"),
+        pytest.param(OSError(errno.EIO, os.strerror(errno.EIO)), id="EIO"),
+        pytest.param(MemoryError(), id="MemoryError"),
+    ],
+)
+def test_what_failed_for_a_passing_reason_is_tried_again_at_every_look(
+    path: Path, error: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = TrustStore.from_file(path, reload_interval=0)
+    rewrite(path, NEW.pem)
+    read = reload._read
+    failing = mock.Mock(side_effect=error)
+    monkeypatch.setattr(reload, "_read", failing)
+    for _ in range(3):
+        assert (admits(store, OLD_LEAF), admits(store, NEW_LEAF)) == (True, False)
+    assert failing.call_count == 6
+    assert len(errors(caplog)) == 1
+    monkeypatch.setattr(reload, "_read", read)
+    assert (admits(store, OLD_LEAF), admits(store, NEW_LEAF)) == (False, True)
+    assert store.status().error is None
+
+
+def test_without_a_file_descriptor_left_a_change_is_seen_as_soon_as_there_is_one_again(path: Path) -> None:
+    store = TrustStore.from_file(path, reload_interval=0)
+    rewrite(path, NEW.pem)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    held = []
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+        with contextlib.suppress(OSError):
+            while True:
+                held.append(os.open(os.devnull, os.O_RDONLY))
+        assert (admits(store, OLD_LEAF), admits(store, NEW_LEAF)) == (True, False)
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert (admits(store, OLD_LEAF), admits(store, NEW_LEAF)) == (False, True)
+
+
+def test_what_failed_by_its_content_is_read_again_when_a_file_changes(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = TrustStore.from_file(path, reload_interval=0)
+    rewrite(path, "garbage")
+    reading = mock.Mock(side_effect=reload._read)
+    monkeypatch.setattr(reload, "_read", reading)
+    for _ in range(3):
+        assert admits(store, OLD_LEAF)
+    assert reading.call_count == 1
+
+
+def unreadable(party: Party) -> str:
+    """The same certificate, signed, with a boolean in its basic constraints that is none."""
+    der = rewritten(party.der, party.key, break_constraints)
+    return f"-----BEGIN CERTIFICATE-----\n{base64.b64encode(der).decode()}\n-----END CERTIFICATE-----\n"
+
+
+def break_constraints(parts: list[bytes]) -> None:
+    parts[-1] = parts[-1].replace(b"\x30\x03\x01\x01\xff", b"\x30\x03\x04\x01\xff")
+
+
+def test_a_change_by_which_a_ca_in_use_would_be_left_out_is_refused(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rewrite(path, pem_of(OLD, NEW))
+    store = TrustStore.from_file(path, reload_interval=0)
+    rewrite(path, OLD.pem + unreadable(NEW))
+    assert (admits(store, OLD_LEAF), admits(store, NEW_LEAF)) == (True, True)
+    assert "certificate 2 of" in errors(caplog)[0]
+    assert "is in use" in errors(caplog)[0]
+    rewrite(path, OLD.pem)  # taken out on purpose
+    assert (admits(store, OLD_LEAF), admits(store, NEW_LEAF)) == (True, False)
+
+
+def test_a_change_by_which_a_ca_in_use_would_be_unusable_is_refused(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    lower = authority("Lower", OLD, key=private_key("P-256", 5))
+    leaf = client("below", lower)
+    rewrite(path, pem_of(OLD, lower))
+    store = TrustStore.from_file(path, reload_interval=0)
+    rewrite(path, pem_of(authority("Old Root", key=private_key("P-256", 6)), lower))
+    assert admits(store, leaf)
+    assert "'CN=Lower'" in errors(caplog)[0]
+    assert "is in use" in errors(caplog)[0]
+
+
+def test_a_new_ca_that_cannot_be_used_stops_no_reload(path: Path) -> None:
+    store = TrustStore.from_file(path, reload_interval=0)
+    rewrite(path, OLD.pem + unreadable(NEW))
+    assert admits(store, OLD_LEAF)
+    assert store.status().left_out == 1
+
+
+def test_a_change_by_which_a_list_in_use_would_be_unusable_is_refused(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    crl = path.with_name("ca.crl")
+    rewrite(crl, pem_of_crls(revocation_list(OLD, OLD_LEAF.certificate.serial_number)))
+    store = TrustStore.from_file(path, crl, reload_interval=0)
+    rewrite(crl, pem_of_crls(revocation_list(OLD, extensions=[(unknown(), True)])))
+    with pytest.raises(CertificateRevoked):
+        store.verify(PresentedChain(OLD_LEAF.certificate))
+    assert "is in use" in errors(caplog)[0]
 
 
 # The authenticator's cache
@@ -449,7 +678,7 @@ for _ in range(20):
         signal.alarm(20)  # a lock that is held for ever ends the child
         copy = path + str(os.getpid())
         # The files of this store are the child's own from here on: nothing else changes them.
-        store._files.ca = copy
+        store._files._ca = (copy,)
         for bundle, leaf in ((new_bundle, new_leaf), (old_bundle, old_leaf)):
             with open(copy, "w") as file:
                 file.write(bundle)
@@ -518,14 +747,14 @@ def test_a_child_that_was_forked_while_another_thread_wrote_to_the_cache_authent
 def test_a_verification_does_not_wait_for_a_reload(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = TrustStore.from_file(path, reload_interval=0)
     started, go_on = threading.Event(), threading.Event()
-    read = trust._read
+    read = reload._read
 
     def slow(name: str) -> bytes:
         started.set()
         assert go_on.wait(30)
         return read(name)
 
-    monkeypatch.setattr(trust, "_read", slow)
+    monkeypatch.setattr(reload, "_read", slow)
     thread = threading.Thread(target=store.reload)
     thread.start()
     try:

@@ -5,14 +5,31 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
+import time
 from pathlib import Path
-from typing import TypedDict
+from types import SimpleNamespace
+from typing import Self, TypedDict
 
 import pytest
+from cryptography import x509
+
 
 from sslclientcert import ClientCertAuthenticator, ClientCertError, PresentedChain, TrustStore
+from sslclientcert.core import trust
+from sslclientcert.core.validation import validate
 
-from .pki import DAY, NOW, Party, authority, client, pem_of, pem_of_crls, revocation_list
+from .pki import (
+    DAY,
+    NOW,
+    Party,
+    authority,
+    client,
+    pem_of,
+    pem_of_crls,
+    private_key,
+    purposes,
+    revocation_list,
+)
 
 ROOT = authority("Root", end=NOW + 400 * DAY)
 LOWER = authority("Lower", ROOT, end=NOW + 100 * DAY)
@@ -94,6 +111,123 @@ def test_warnings_are_logged_once_for_each_load(files: tuple[Path, Path], caplog
     assert "CN=Stranger" in caplog.text
 
 
+class Clock:
+    """The time of day and the monotonic clock, as the trust store reads them, moved by hand."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.moved = dt.timedelta()
+        start, clock = time.monotonic(), self
+
+        class Moved(dt.datetime):
+            @classmethod
+            def now(cls, tz: dt.tzinfo | None = None) -> Self:
+                return super().now(tz) + clock.moved
+
+        monkeypatch.setattr(trust, "dt", SimpleNamespace(datetime=Moved, UTC=dt.UTC, timedelta=dt.timedelta))
+        monkeypatch.setattr(time, "monotonic", lambda: start + self.moved.total_seconds())
+
+    def move(self, by: dt.timedelta) -> None:
+        self.moved += by
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """The warnings since the last call."""
+    found = [each.getMessage() for each in caplog.records if getattr(each, "code", "") == "trust_store_warning"]
+    caplog.clear()
+    return found
+
+
+@pytest.mark.parametrize("from_file", [True, False])
+def test_a_warning_is_logged_when_it_becomes_true_without_any_reload(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, clock: Clock, from_file: bool
+) -> None:
+    root = authority("Root", end=NOW + 40 * DAY)
+    path = tmp_path / "ca.crt"
+    path.write_text(root.pem, encoding="ascii")
+    store = TrustStore.from_file(path) if from_file else TrustStore([root.certificate])
+    leaf = PresentedChain(client("a", root).certificate)
+    store.verify(leaf)
+    assert logged(caplog) == []
+    clock.move(11 * DAY)
+    store.verify(leaf, at=NOW)
+    (warning,) = logged(caplog)
+    assert "CN=Root" in warning
+    assert "ends soon" in warning
+
+
+def test_a_warning_is_logged_once_and_again_after_a_day_while_it_is_true(
+    caplog: pytest.LogCaptureFixture, clock: Clock
+) -> None:
+    store = TrustStore([ROOT.certificate], crls=[revocation_list(STRANGER)])
+    assert len(logged(caplog)) == 1
+    for _ in range(23):
+        clock.move(dt.timedelta(hours=1))
+        store.current()
+    assert [one for one in logged(caplog) if "not in the bundle" in one] == []
+    clock.move(dt.timedelta(hours=1))
+    store.current()
+    assert len([one for one in logged(caplog) if "not in the bundle" in one]) == 1
+
+
+def test_a_warning_that_was_mended_and_is_true_again_is_logged_again(
+    files: tuple[Path, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    good, odd = files[1].read_text(), files[1].read_text() + pem_of_crls(revocation_list(STRANGER))
+    store = TrustStore.from_file(*files, reload_interval=0)
+    for content, count in ((odd, 1), (good, 0), (odd, 1)):
+        files[1].write_text(content, encoding="ascii")
+        store.status()
+        store.status()
+        assert len(logged(caplog)) == count
+
+
+def test_a_pinned_leaf_is_warned_about_and_that_no_list_can_revoke_it_where_there_is_one() -> None:
+    leaf = client("alice", ROOT)
+    (warning,) = TrustStore([leaf.certificate]).status(within=DAY).warnings
+    assert "'CN=alice'" in warning
+    assert "It is a pin" in warning
+    assert "CRL" not in warning
+    (warning,) = [
+        one
+        for one in TrustStore([leaf.certificate], crls=[revocation_list(ROOT)]).status(within=DAY).warnings
+        if "pin" in one
+    ]
+    assert "A CRL cannot revoke it" in warning
+
+
+def test_an_anchor_that_is_no_ca_and_no_pin_is_said_to_be_no_ca() -> None:
+    server = client("server", ROOT, extra=[(purposes("SERVER_AUTH"), False)])
+    (warning,) = TrustStore([server.certificate]).status(within=DAY).warnings
+    assert "'CN=server'" in warning
+    assert "pin" not in warning
+
+
+def test_what_is_unusable_is_counted_and_warned_about() -> None:
+    stranger = authority("Root", key=private_key("P-256", 9), end=NOW + 400 * DAY)
+    status = TrustStore([stranger.certificate, LOWER.certificate]).status()
+    assert (status.anchors, status.intermediates, status.left_out) == (1, 0, 1)
+    (warning,) = status.warnings
+    assert "'CN=Lower'" in warning
+    assert "is unusable" in warning
+    assert status.as_dict()["left_out"] == 1
+
+
+def test_partitions_and_deltas_are_warned_about_each_for_itself() -> None:
+    period: Period = {"start": NOW - 9 * DAY, "end": NOW + DAY}
+    scope = x509.IssuingDistributionPoint(None, None, True, False, None, False, False)
+    late = [
+        revocation_list(ROOT, **period),
+        revocation_list(ROOT, extensions=[(scope, True)], **period),
+        revocation_list(ROOT, extensions=[(x509.DeltaCRLIndicator(1), True)], **period),
+    ]
+    assert len(TrustStore([ROOT.certificate], crls=[*late, revocation_list(ROOT)]).status().warnings) == 2
+
+
 def test_a_failed_reload_is_seen_until_the_next_one_that_succeeds(files: tuple[Path, Path]) -> None:
     store = TrustStore.from_file(*files, reload_interval=0)
     first = store.status()
@@ -151,10 +285,10 @@ def test_what_begins_or_ended_by_less_than_the_allowance_is_taken_as_current(whi
 
 def test_an_answer_by_the_allowance_ends_with_it() -> None:
     leaf = client("a", ROOT, end=NOW + DAY)
-    trust = TrustStore([ROOT.certificate], clock_skew=60)._current()
+    trust = TrustStore([ROOT.certificate], clock_skew=60).current()
     presented = PresentedChain(leaf.certificate)
-    assert trust.verify(presented, NOW + DAY + MINUTE / 2)[1] == NOW + DAY + MINUTE
-    assert trust.verify(presented, NOW)[1] == NOW + DAY
+    assert validate(trust, presented, NOW + DAY + MINUTE / 2).until == NOW + DAY + MINUTE
+    assert validate(trust, presented, NOW).until <= NOW + DAY
 
 
 def test_a_list_is_current_for_the_allowance_before_and_after() -> None:
@@ -165,7 +299,9 @@ def test_a_list_is_current_for_the_allowance_before_and_after() -> None:
     late = NOW + DAY + MINUTE
     assert (judge(strict, leaf, late), judge(store, leaf, late)) == ("revocation_unknown", "")
     assert judge(store, leaf, late + MINUTE) == "revocation_unknown"
-    assert store._current().verify(PresentedChain(leaf.certificate), late - MINUTE / 2)[1] == late
+    assert validate(store.current(), PresentedChain(leaf.certificate), late - MINUTE / 2).until == late + dt.timedelta(
+        microseconds=1
+    )
 
 
 @pytest.mark.parametrize("mode", ["require", "if-available"])

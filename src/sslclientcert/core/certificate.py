@@ -136,6 +136,7 @@ class ParsedCertificate:
         if signature[element(signature).content] != 0:
             # Nobody signed the number of unused bits: were it not zero, one certificate would have two fingerprints.
             raise ValueError("the signature has unused bits (X.690 section 8.6.2)")
+        _ = certificate.issuer, certificate.subject  # cryptography parses lazily, and messages need both
         _, inner_algorithm, self.issuer_der, _, self.subject_der, self.spki = fields[:6]
         self.issuer: CanonicalName = canonical(self.issuer_der)
         self.subject: CanonicalName = canonical(self.subject_der)

@@ -12,7 +12,8 @@ import logging
 import os
 import time
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from pathlib import Path
+from typing import TypeAlias, TypeVar
 
 from .bundle import ParsedBundle, parse_certificates, parse_crls
 from .crl import RevocationList
@@ -25,6 +26,11 @@ _log = logging.getLogger("sslclientcert")
 
 StrPath: TypeAlias = "str | os.PathLike[str]"
 
+_BASE64_OF_PEM = "LS0tLS1CRUdJTi"  # as a Kubernetes secret shows it
+
+_MOST_NAMES = 8
+
+_T = TypeVar("_T")
 _Stat: TypeAlias = "tuple[int, ...]"
 _Make: TypeAlias = "Callable[[ParsedBundle, Sequence[RevocationList], str, str], Snapshot]"
 
@@ -35,9 +41,9 @@ def paths_of(paths: StrPath | Sequence[StrPath] | None, option: str) -> tuple[st
     Raises:
         ValueError: the text of a certificate stands where a path is wanted. It is not quoted: it may be a key.
     """
-    several = () if paths is None else (paths,) if isinstance(paths, (str, os.PathLike)) else tuple(paths)
-    found = tuple(os.fspath(path) for path in several)
-    if any("-----BEGIN" in path for path in found):
+    several = () if paths is None else (paths,) if isinstance(paths, (str, bytes, os.PathLike)) else tuple(paths)
+    found = tuple(os.fsdecode(path) for path in several)
+    if any("-----BEGIN" in path or path.startswith(_BASE64_OF_PEM) for path in found):
         raise ValueError(
             f"{option} is the text of a PEM file, and has to be its path. TrustStore.from_pem takes the text"
         )
@@ -113,7 +119,7 @@ class Files:
         self.next_look = time.monotonic() + self._interval
         for _ in range(3):
             stats = self._stats()
-            contents = [_read(path) for path in self.paths]
+            contents = [self._of(path, _read) for path in self.paths]
             if stats == self._stats():
                 break
         else:
@@ -130,9 +136,18 @@ class Files:
         self._seen, self._failed, self.failure = stats, None, (None, None)
         return trust
 
+    def _of(self, path: str, ask: Callable[[str], _T]) -> _T:
+        """Return what a function says of a file; an error names the option, the path and what its folder holds."""
+        try:
+            return ask(path)
+        except OSError as error:
+            option = "ca" if path in self._ca else "crl"
+            said = f"{error.strerror} (the option {option}). {_folder(path)}"
+            raise type(error)(error.errno, said, path) from error
+
     def _stats(self) -> tuple[_Stat, ...]:
         # Through the symlinks: Kubernetes swaps ..data, which shows as another inode.
-        found = [os.stat(path) for path in self.paths]
+        found = [self._of(path, os.stat) for path in self.paths]
         return tuple((one.st_dev, one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns) for one in found)
 
 
@@ -145,6 +160,21 @@ def _require_no_loss(now: Snapshot, new: Snapshot) -> None:
     lost += [crl.name for crl in new.revocation.crls if crl.fault is not None and crl.issuer in had]
     if lost:
         raise ValueError(f"{lost[0]} is in use, and it is unusable in the changed files")
+
+
+def _folder(path: str) -> str:
+    """Say what a file's folder holds: Kubernetes mounts the keys of a secret under their own names."""
+    folder = Path(path).absolute().parent
+    try:
+        names = sorted(one.name for one in folder.iterdir() if not one.name.startswith(".."))
+    except FileNotFoundError:
+        return f"There is no folder {folder}"
+    except OSError:
+        return f"Its folder is {folder}"
+    some = ", ".join(names[:_MOST_NAMES]) + (
+        f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    )
+    return f"Its folder {folder} holds {some or 'nothing'}"
 
 
 def _read(path: str) -> bytes:

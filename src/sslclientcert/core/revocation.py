@@ -27,6 +27,8 @@ __all__ = ["REVOCATION_MODES", "AnyList", "RevocationLists"]
 
 REVOCATION_MODES = ("require", "if-available", "off")
 
+_INSTANT = dt.timedelta(microseconds=1)
+
 AnyList: TypeAlias = "x509.CertificateRevocationList | RevocationList"
 
 
@@ -119,7 +121,8 @@ class RevocationLists:
         changes = [*_moved(since, self._clock_skew), *_moved(until, self._clock_skew)]
         for ca in path if self.mode != "off" else ():
             for crl in self._by_issuer.get(ca.subject, ()):
-                changes += [*_moved(crl.this_update, self._clock_skew), *_moved(crl.next_update, self._clock_skew)]
+                end = crl.next_update + _INSTANT  # at nextUpdate itself the CRL is still current
+                changes += [*_moved(crl.this_update, self._clock_skew), *_moved(end, self._clock_skew)]
         # In the last second of validity there is no change to come: the answer holds for this moment alone.
         return max(one for one in changes if one <= at), min((one for one in changes if one > at), default=at)
 

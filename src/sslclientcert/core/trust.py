@@ -254,9 +254,10 @@ class TrustStore:
         now = time.monotonic()
         if now >= due and self._lock.acquire(blocking=False):
             try:
+                before = self._trust
                 if files is not None and now >= files.next_look:
-                    self._trust = files.look(self._trust)
-                if now >= warnings.next_look:
+                    self._trust = files.look(before)
+                if self._trust is not before or now >= warnings.next_look:
                     warnings.look(self._trust)
             finally:
                 self._lock.release()

@@ -6,6 +6,7 @@ Each starts from something good and changes it, so that the code behind the firs
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import json
 import urllib.parse
@@ -17,12 +18,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from sslclientcert import PROXIES, ClientCertAuthenticator, ClientCertError, TrustStore
 from sslclientcert.core.bundle import parse_certificates, parse_crls
+from sslclientcert.core.certificate import ParsedCertificate, names_and_serial
 from sslclientcert.core.decoding import ENCODINGS, MAX_FORWARDED
-from sslclientcert.core.direct import has_sound_key
-from sslclientcert.core.identity import _identity_of
-from sslclientcert.core.names import is_openssl_text_of, plain_text
-from sslclientcert.core.plain import plain_leaf
-from sslclientcert.core.policy import require_client_leaf
+from sslclientcert.core.names import is_openssl_text_of
+from sslclientcert.core.policy import require_ca, require_client_leaf
 from sslclientcert.testing import encode
 
 from ..conftest import ALICE, CAROL, ENCODERS, INTERMEDIATE, MALLORY, ROOT, STRANGER
@@ -38,7 +37,6 @@ from ..pki import (
     revocation_list,
     rewritten,
     sans,
-    tlv,
     usage,
 )
 from .edits import Choices, edited_bytes, edited_der, edited_text
@@ -185,7 +183,7 @@ def headers(data: bytes) -> None:
 
 
 def bundles(data: bytes) -> None:
-    """A file gives certificates or a ValueError."""
+    """A file gives certificates, of which some may be left out, or a ValueError."""
     choices = Choices(data)
     content = choices.one_of((pem_of(ROOT, INTERMEDIATE).encode(), ROOT.der, ALICE.pem.encode(), b""))
     if choices.below(2):
@@ -193,10 +191,12 @@ def bundles(data: bytes) -> None:
     else:
         content = edited_bytes(choices, content)
     try:
-        certificates = parse_certificates(content, "bundle")
+        found = parse_certificates(content, "bundle")
     except ValueError:
         return
-    assert certificates
+    assert found.certificates or found.left_out
+    with contextlib.suppress(ValueError):
+        TrustStore.from_pem(content)
 
 
 @functools.cache
@@ -206,7 +206,7 @@ def lists() -> tuple[bytes, ...]:
 
 
 def revocation(data: bytes) -> None:
-    """A file gives lists with the serial numbers that cryptography finds in them, or a ValueError."""
+    """A file gives lists with the serial numbers that cryptography finds, lists with a fault, or a ValueError."""
     choices = Choices(data)
     if choices.below(4):
         content = edited_der(choices, choices.one_of(lists()), (*lists(), *leaves()))
@@ -222,36 +222,31 @@ def revocation(data: bytes) -> None:
     except ValueError:
         return  # PEM of several
     for ours, theirs in zip(found, expected, strict=True):
-        for entry in theirs:
+        for entry in theirs if ours.fault is None else ():
             assert entry.serial_number in ours.serial_numbers
 
 
-def walk(data: bytes) -> None:
-    """Whatever the walk over a leaf calls plain parses in every field, keeps the rules, and is called so by OpenSSL."""
+def certificates(data: bytes) -> None:
+    """Whatever cryptography parses is read in every part or raises a ValueError, and its names are what they were."""
     choices = Choices(data)
     der = choices.one_of(leaves())
     der = edited_bytes(choices, der) if choices.below(4) == 0 else edited_der(choices, der, leaves())
-    plain = plain_leaf(der)
-    if plain is None:
-        return
+    names_and_serial(der)
     try:
-        certificate = x509.load_der_x509_certificate(der)
+        parsed = ParsedCertificate(x509.load_der_x509_certificate(der))
     except ValueError:
         return
-    if not has_sound_key(plain):  # which the walk does not see
-        return
-    assert certificate.tbs_certificate_bytes == der[4 : plain.signed_until]
-    require_client_leaf(certificate)
-    _ = certificate.serial_number, certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    for rdns, name in ((plain.issuer, certificate.issuer), (plain.subject, certificate.subject)):
-        assert tlv(0x30, rdns) == name.public_bytes()
-        text = plain_text(rdns)
-        assert text is None or is_openssl_text_of(name, text)
-    ours, theirs = (_identity_of((certificate,), der, is_plain=is_plain) for is_plain in (True, False))
-    assert ours.as_dict() == theirs.as_dict()
-    for extension in certificate.extensions:
-        if isinstance(extension.value, x509.AuthorityKeyIdentifier):
-            assert plain.key_identifier == extension.value.key_identifier
+    certificate = parsed.certificate
+    assert parsed.der == der
+    assert parsed.issuer_der == certificate.issuer.public_bytes()
+    assert parsed.subject_der == certificate.subject.public_bytes()
+    assert (parsed.not_before, parsed.not_after) == (certificate.not_valid_before_utc, certificate.not_valid_after_utc)
+    for rule in (require_client_leaf, require_ca):
+        with contextlib.suppress(ClientCertError):
+            rule(parsed)
+    issuer = ParsedCertificate(ROOT.certificate)
+    if parsed.may_be_issued_by(issuer) and parsed.is_signed_by(issuer):
+        certificate.verify_directly_issued_by(ROOT.certificate)
 
 
 def signed(data: bytes) -> None:
@@ -275,7 +270,7 @@ def signed(data: bytes) -> None:
     assert identity is not None
     assert identity.certificate.public_bytes(Encoding.DER) == der
     assert json.loads(json.dumps(identity.as_dict()))
-    require_client_leaf(identity.certificate)
+    require_client_leaf(ParsedCertificate(identity.certificate))
 
 
 def names(data: bytes) -> None:
@@ -287,5 +282,5 @@ def names(data: bytes) -> None:
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
-    each.__name__: each for each in (decoding, headers, bundles, revocation, walk, signed, names)
+    each.__name__: each for each in (decoding, headers, bundles, revocation, certificates, signed, names)
 }
