@@ -70,9 +70,7 @@ def is_accepted(leaf: Party, *bundle: Party, forwarded: Iterable[Party] = ()) ->
     return True
 
 
-def openssl_accepts(
-    leaf: Party, *bundle: Party, forwarded: Iterable[Party] = (), options: Iterable[str] = ()
-) -> bool:
+def openssl_accepts(leaf: Party, *bundle: Party, forwarded: Iterable[Party] = (), options: Iterable[str] = ()) -> bool:
     """Say whether `openssl verify` accepts, as nginx asks it: for a TLS client, at security level 2."""
     untrusted = list(forwarded)
     with tempfile.TemporaryDirectory() as folder:

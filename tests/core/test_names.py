@@ -368,7 +368,11 @@ ALIKE: dict[str, list[list[list[Attribute]]]] = {
     "a control character that is not a space": [[[text("Test\x1cCA")]]],
     "a NumericString": [[[(COMMON_NAME, NUMERIC, b"12 3")]]],
     "its digits as text": [[[text("12 3")]]],
-    "letters beyond ASCII": [[[text("M\u00fcller")]], [[text("m\u00fcLLER")]], [[(COMMON_NAME, TELETEX, b"M\xfcller")]]],
+    "letters beyond ASCII": [
+        [[text("M\u00fcller")]],
+        [[text("m\u00fcLLER")]],
+        [[(COMMON_NAME, TELETEX, b"M\xfcller")]],
+    ],
     "their upper case": [[[text("M\u00dcLLER")]]],
     "their decomposition": [[[text("Mu\u0308ller")]]],
     "another type": [[[text("Test CA", ORG)]]],
