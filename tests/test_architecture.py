@@ -72,8 +72,8 @@ def violations(module: str, source: str, *, is_package: bool = False) -> list[st
         package, _, inner = name.partition(".")
         if within(name, FRAMEWORKS) and not within(name, OWN_FRAMEWORKS.get(top, ())):
             found.append(f"{module} imports the framework {name}")
-        if within(name, ("cryptography.x509.verification",)) and module not in {"core.policy", "core.trust"}:
-            found.append(f"{module} imports the verifier {name}")
+        if within(name, ("cryptography.x509.verification",)):
+            found.append(f"{module} verifies in a second way: {name}")
         if package != "sslclientcert":
             continue
         if top == "core" and not within(inner, ("core",)):
@@ -82,7 +82,7 @@ def violations(module: str, source: str, *, is_package: bool = False) -> list[st
             found.append(f"{module} goes past the core's doors to {name}")
         if top == "testing" and within(inner, ("core.decoding",)):
             found.append(f"{module} shares code with the decoders it tests: {name}")
-        if inner.endswith("._identity_of") and module != "core.trust" and top != "testing":
+        if inner.endswith(".read_identity") and module != "core.validation" and top != "testing":
             found.append(f"{module} makes identities: {name}")
     return found
 
@@ -115,9 +115,13 @@ def test_a_module_imports_only_what_the_house_allows(module: str) -> None:
         ("flask", "import django"),
         ("django.middleware", "from ..core.decoding import ENCODINGS"),
         ("core.presented", "from cryptography.x509.verification import Store"),
+        ("core.validation", "from cryptography.x509 import verification"),
+        ("core.trust", "import cryptography.x509.verification as verifier"),
         ("cli.verify", "import cryptography.x509.verification"),
         ("testing.encoders", "from ..core.decoding import url_decode"),
-        ("rules", "from .core.identity import _identity_of"),
+        ("rules", "from .core.identity import read_identity"),
+        ("core.trust", "from .identity import ClientIdentity, read_identity"),
+        ("core.authenticator", "from sslclientcert.core.identity import read_identity"),
     ],
 )
 def test_a_module_that_breaks_a_rule_is_found(module: str, source: str) -> None:
@@ -127,7 +131,8 @@ def test_a_module_that_breaks_a_rule_is_found(module: str, source: str) -> None:
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        ("core.trust", "from cryptography.x509.verification import Store\nfrom .identity import _identity_of"),
+        ("core.validation", "from cryptography import x509\nfrom .identity import ClientIdentity, read_identity"),
+        ("testing.overrides", "from ..core.identity import read_identity"),
         ("wsgi", "from ._gateway import answer_to\nfrom .core.authenticator import ClientCertAuthenticator"),
         ("flask", "from flask import g\nfrom .wsgi import ClientCertMiddleware"),
         ("django.middleware", "from django.http import HttpRequest\nfrom .apps import authenticator"),
@@ -138,13 +143,25 @@ def test_a_module_that_keeps_the_rules_is_not_accused(module: str, source: str) 
     assert violations(module, source) == []
 
 
+def test_one_module_of_the_library_makes_identities_and_none_asks_cryptographys_verifier() -> None:
+    makers = [module for module in MODULES if "read_identity" in read(module)[0]]
+    assert [module for module in makers if not within(module, ["testing"])] == ["core.identity", "core.validation"]
+    assert [module for module in MODULES if "x509.verification" in read(module)[0]] == []
+
+
+def test_the_decision_can_be_read_in_one_sitting() -> None:
+    lines = {module: len(read(module)[0].splitlines()) for module in MODULES}
+    assert lines["core.validation"] <= 250
+    assert {module: count for module, count in lines.items() if within(module, ["core"]) and count > 330} == {}
+
+
 def test_the_modules_of_the_core_do_not_import_in_circles() -> None:
     core = [module for module in MODULES if module.startswith("core.")]
     graph = {}
     for module in core:
         imported = [name.removeprefix("sslclientcert.") for name in imports(read(module)[0], module)]
         graph[module] = [each for each in core if any(within(name, [each]) for name in imported)]
-    assert "core.errors" in graph["core.trust"]
+    assert "core.errors" in graph["core.validation"]
     graphlib.TopologicalSorter(graph).prepare()
 
 

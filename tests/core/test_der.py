@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sslclientcert.core.der import element
+from sslclientcert.core.der import children, element
 
 from .pki import tlv
 
@@ -65,3 +65,38 @@ def test_elements_laid_end_to_end_come_back_one_by_one(parts: list[tuple[int, by
         found.append((tag, data[content:end]))
         start = end
     assert found == parts
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 255), st.binary(max_size=300)), max_size=5))
+def test_the_children_of_an_element_are_what_it_was_made_of(parts: list[tuple[int, bytes]]) -> None:
+    made = [tlv(tag, content) for tag, content in parts]
+    assert children(tlv(0x30, *made)) == made
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(tlv(0x30, tlv(0x02, b"a")) + b"\0", id="a byte behind the element"),
+        pytest.param(tlv(0x30, tlv(0x02, b"a"), b"\x02"), id="a tag without a length at its end"),
+        pytest.param(tlv(0x30, b"\x02\x05ab"), id="a short child that ends outside"),
+        pytest.param(tlv(0x30, b"\x02\x05ab") + b"cde", id="a short child that ends outside, with bytes there"),
+        pytest.param(tlv(0x30, b"\x02\x81\xff" + bytes(9)), id="a long child that ends outside"),
+        pytest.param(tlv(0x30, b"\x02\x80" + bytes(9)), id="an indefinite length inside"),
+    ],
+)
+def test_children_that_do_not_fill_their_element_are_refused(data: bytes) -> None:
+    with pytest.raises(ValueError, match="DER element"):
+        children(data)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=40))
+def test_whatever_the_bytes_children_lie_end_to_end_in_their_element_or_are_refused(content: bytes) -> None:
+    data = tlv(0x30, content)
+    try:
+        found = children(data)
+    except ValueError:
+        return
+    assert b"".join(found) == content
+    assert all(element(one).end == len(one) for one in found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import copy
 import datetime as dt
+import gc
 import hashlib
 import ipaddress
 import json
@@ -14,13 +15,31 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 
 from sslclientcert import ClientIdentity, PresentedChain, TrustStore
-from sslclientcert.core.identity import SubjectAlternativeNames, _identity_of
+from sslclientcert.core.certificate import ParsedCertificate
+from sslclientcert.core.identity import SubjectAlternativeNames, read_identity
+from sslclientcert.core.names import rfc4514
 
-from .pki import DAY, NOW, Party, authority, basic, client, openssl, permitted, private_key, sans, tlv, usage
+from .pki import (
+    DAY,
+    NOW,
+    Extension,
+    Party,
+    authority,
+    basic,
+    client,
+    openssl,
+    permitted,
+    private_key,
+    sans,
+    tlv,
+    unknown,
+    usage,
+    with_change,
+)
+from .test_presented import x509_oid
 
 ROOT = authority("CN=Root,O=Example")
 UPN = ObjectIdentifier("1.3.6.1.4.1.311.20.2.3")
@@ -124,8 +143,7 @@ def test_a_copy_is_the_same() -> None:
 
 
 def test_identities_are_equal_by_their_certificate() -> None:
-    der = FULL.certificate.public_bytes(Encoding.DER)
-    again = _identity_of((FULL.certificate, ROOT.certificate), der, is_plain=False)
+    again = read_identity([ParsedCertificate(FULL.certificate), ParsedCertificate(ROOT.certificate)])
     other = identity_of(client("alice", ROOT))
     assert (again, hash(again)) == (FULL, hash(FULL))
     assert other != FULL
@@ -191,6 +209,9 @@ def test_it_agrees_with_openssl_x509(tmp_path: Path) -> None:
         assert re.findall(rf"{kind}:?:([^\s,]+)", names) == list(values)
     digest = hashlib.sha256(openssl_der(tmp_path, FULL.pem)).digest()
     assert FULL.thumbprint_s256 == base64.urlsafe_b64encode(digest).decode().rstrip("=")
+    (tmp_path / "key").write_text(printed("-pubkey"), encoding="ascii")
+    openssl("pkey", "-pubin", "-in", "key", "-outform", "DER", "-out", "spki", cwd=tmp_path)
+    assert FULL.spki_sha256 == hashlib.sha256((tmp_path / "spki").read_bytes()).hexdigest()
 
 
 def openssl_der(folder: Path, pem: str) -> bytes:
@@ -323,7 +344,8 @@ def test_as_dict_is_ready_for_json() -> None:
 def test_as_dict_holds_every_attribute_of_the_contract() -> None:
     assert set(FULL.as_dict()) == {
         *("subject", "issuer", "common_name", "organizations", "organizational_units", "serial_number"),
-        *("fingerprint_sha256", "thumbprint_s256", "not_before", "not_after", "sans", "spiffe_id", "chain"),
+        *("fingerprint_sha256", "thumbprint_s256", "not_before", "not_after", "sans", "spiffe_id", "policies"),
+        *("spki_sha256", "chain"),
     }
 
 
@@ -373,3 +395,132 @@ def test_the_identity_below_constraints_keeps_its_names() -> None:
     ca = authority("Constrained", ROOT, key=private_key("P-256", 3), extra=[(permitted(x509.DNSName("a.b")), True)])
     identity = identity_of(client("alice", ca, extra=[(sans(x509.DNSName("x.a.b")), True)]), ca, ROOT)
     assert identity.sans.dns_names == ("x.a.b",)
+
+
+# What is kept, and what can still go wrong with it
+
+
+def read_all(identity: ClientIdentity) -> dict[str, object]:
+    """Every public attribute and what every method returns."""
+    found = {name: getattr(identity, name) for name in dir(identity) if not name.startswith("_")}
+    return {
+        **{name: value for name, value in found.items() if not callable(value)},
+        "as_dict()": identity.as_dict(),
+        "telemetry_attributes()": identity.telemetry_attributes(),
+        "repr": repr(identity),
+        "hash": hash(identity),
+    }
+
+
+# In it a search for the bytes of an attribute finds one: a SET, a SEQUENCE, the OID of the common name, a UTF8String.
+LOOKS_LIKE_AN_ATTRIBUTE = b"1\xff0\xff\x06\x03\x55\x04\x03\x0c\xffx"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param([("2.5.4.45", tlv(0x03, b"\0", LOOKS_LIKE_AN_ATTRIBUTE))], id="in a bit string"),
+        pytest.param([("2.5.4.10", tlv(0x1E, LOOKS_LIKE_AN_ATTRIBUTE))], id="in an organization"),
+        pytest.param(
+            [("2.5.4.10", tlv(0x1E, LOOKS_LIKE_AN_ATTRIBUTE)), ("2.5.4.3", tlv(0x0C, b"alice"))], id="before a name"
+        ),
+    ],
+)
+def test_a_value_that_looks_like_an_attribute_is_not_taken_for_one_and_makes_nothing_raise(
+    values: list[tuple[str, bytes]],
+) -> None:
+    subject = tlv(0x30, *(tlv(0x31, tlv(0x30, x509_oid(oid), value)) for oid, value in values))
+
+    def swap(parts: list[bytes]) -> None:
+        parts[5] = subject
+
+    identity = identity_of(with_change(client("x", ROOT), swap, ROOT))
+    assert identity.common_name == ("alice" if len(values) == 2 else None)
+    assert identity.organizations == (
+        (LOOKS_LIKE_AN_ATTRIBUTE.decode("utf-16-be"),) if values[0][0] == "2.5.4.10" else ()
+    )
+    assert read_all(identity)["subject"] == rfc4514(identity.certificate.subject)
+
+
+def test_no_attribute_of_an_identity_raises() -> None:
+    for identity in (FULL, identity_of(client(x509.Name([]), ROOT))):
+        assert set(read_all(identity)) >= {*ClientIdentity.__slots__, "pem", "thumbprint_s256"}
+
+
+def extensions_in_memory() -> int:
+    gc.collect()
+    return sum(type(one) is x509.Extensions for one in gc.get_objects())
+
+
+def test_the_certificate_that_an_identity_keeps_holds_nothing_parsed() -> None:
+    leaf = client("alice", ROOT)
+    store = TrustStore([ROOT.certificate])
+    before = extensions_in_memory()
+    identity = store.verify(PresentedChain.from_der([leaf.der]))
+    assert extensions_in_memory() == before
+    assert len(identity.certificate.extensions) == 5
+    assert extensions_in_memory() == before + 1  # once they are read, cryptography keeps them
+
+
+# Policies: only what every CA below the anchor asserts too
+
+ANY = "2.5.29.32.0"
+
+
+def policies(*oids: str) -> Extension:
+    return x509.CertificatePolicies([x509.PolicyInformation(ObjectIdentifier(oid), None) for oid in oids]), False
+
+
+def policies_below(leaf: list[str], *above: list[Extension], anchor: list[Extension] | None = None) -> tuple[str, ...]:
+    """What an identity says of a leaf with these policies below CAs with these extensions, the highest first."""
+    path = [authority("Root", extra=anchor or ())]
+    for number, extra in enumerate(above):
+        path.append(authority(f"CA {number}", path[-1], key=private_key("P-256", 3 + number), extra=extra))
+    alice = client("alice", path[-1], extra=[policies(*leaf)] if leaf else ())
+    return identity_of(alice, *reversed(path)).policies
+
+
+@pytest.mark.parametrize(
+    ("leaf", "above", "expected"),
+    [
+        pytest.param([], [], (), id="no policy"),
+        pytest.param(["1.2.3", "1.2.4"], [], ("1.2.3", "1.2.4"), id="directly below the anchor"),
+        pytest.param(["1.2.4", "1.2.3"], [[policies("1.2.3", "1.2.5")]], ("1.2.3",), id="what the CA asserts too"),
+        pytest.param(["1.2.3"], [[policies("1.2.4")]], (), id="another policy than the CA's"),
+        pytest.param(["1.2.3"], [[]], (), id="a CA without policies"),
+        pytest.param(["1.2.3"], [[policies(ANY)]], ("1.2.3",), id="a CA with anyPolicy"),
+        pytest.param(["1.2.3"], [[policies(ANY)], [policies("1.2.3")]], ("1.2.3",), id="two CAs that assert it"),
+        pytest.param(["1.2.3"], [[policies("1.2.3")], []], (), id="the lower CA without policies"),
+        pytest.param(["1.2.3"], [[], [policies("1.2.3")]], (), id="the upper CA without policies"),
+        pytest.param([ANY], [], (), id="anyPolicy in a leaf"),
+        pytest.param([ANY, "1.2.3"], [[policies(ANY)]], ("1.2.3",), id="anyPolicy next to another"),
+        pytest.param([ANY], [[policies("1.2.3")]], (), id="anyPolicy in a leaf below a CA of one policy"),
+    ],
+)
+def test_a_policy_is_told_only_where_the_leaf_and_every_ca_below_the_anchor_assert_it(
+    leaf: list[str], above: list[list[Extension]], expected: tuple[str, ...]
+) -> None:
+    assert policies_below(leaf, *above) == expected
+
+
+def test_any_policy_of_a_ca_counts_only_where_nothing_above_inhibits_it() -> None:
+    inhibit: Extension = (x509.InhibitAnyPolicy(0), True)
+    assert policies_below(["1.2.3"], [policies(ANY)], anchor=[inhibit]) == ()
+    assert policies_below(["1.2.3"], [policies(ANY), inhibit], [policies(ANY)]) == ()
+    assert policies_below(["1.2.3"], [policies("1.2.3"), inhibit], [policies("1.2.3")]) == ("1.2.3",)
+
+
+def test_policy_mappings_are_not_followed() -> None:
+    mappings = unknown("2.5.29.33", tlv(0x30, tlv(0x30, x509_oid("1.2.3"), x509_oid("1.2.4"))))
+    for leaf in ("1.2.3", "1.2.4"):
+        assert policies_below([leaf], [policies("1.2.3"), (mappings, True)]) == ()
+
+
+def test_the_anchors_own_policies_restrict_nothing() -> None:
+    assert policies_below(["1.2.3"], anchor=[policies("1.2.4")]) == ("1.2.3",)
+
+
+def test_critical_policy_constraints_are_not_enforced_as_nginx_does_not_ask_for_policies() -> None:
+    constraints: Extension = (x509.PolicyConstraints(0, 0), True)
+    assert policies_below([], [constraints], anchor=[constraints]) == ()
+    assert policies_below(["1.2.3"], [constraints, policies("1.2.3")]) == ("1.2.3",)

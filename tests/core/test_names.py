@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from sslclientcert import PresentedChain
 from sslclientcert.core.errors import CertificateMalformed
-from sslclientcert.core.names import comparable, is_openssl_text_of, rfc4514
+from sslclientcert.core.names import CanonicalName, canonical, is_openssl_text_of, rfc4514
 from sslclientcert.testing._names import openssl_name
 
 from .conftest import ROOT
@@ -346,11 +346,103 @@ def test_no_two_names_have_one_text() -> None:
     assert len(set(texts.values())) == len(texts)
 
 
-def test_names_are_comparable_by_rfc_5280_without_regard_to_case_and_spaces() -> None:
-    def name(value: str) -> x509.Name:
-        return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, value)])
+# The canonical form, in which names are compared. `openssl x509 -subject_hash` is a hash of OpenSSL's own.
 
-    assert comparable(name("Test  CA")) == comparable(name(" test ca"))
-    assert comparable(name("Test CA")) != comparable(name("TestCA"))
-    for one, other in itertools.combinations(("three attributes", "in another order", "two common names"), 2):
-        assert comparable(subject_of(one)) != comparable(subject_of(other))
+# What is alike, and what only looks alike: of each list every name means the same, and no two lists do.
+ALIKE: dict[str, list[list[list[Attribute]]]] = {
+    "letter case and string types": [
+        [[text("Test CA")]],
+        [[text("test ca")]],
+        [[text("TEST CA", tag=PRINTABLE)]],
+        [[text("Test CA", tag=IA5)]],
+        [[text("Test CA", tag=TELETEX)]],
+        [[(COMMON_NAME, BMP, "Test CA".encode("utf-16-be"))]],
+        [[(COMMON_NAME, UNIVERSAL, "tEST cA".encode("utf-32-be"))]],
+        [[text(" Test CA")]],
+        [[text("Test CA  ")]],
+        [[text("Test   CA")]],
+        [[text("\tTest\n\r\v\fCA ")]],
+    ],
+    "no space": [[[text("TestCA")]]],
+    "a space that is not ASCII": [[[text("Test\u00a0CA")]]],
+    "a control character that is not a space": [[[text("Test\x1cCA")]]],
+    "a NumericString": [[[(COMMON_NAME, NUMERIC, b"12 3")]]],
+    "its digits as text": [[[text("12 3")]]],
+    "letters beyond ASCII": [
+        [[text("M\u00fcller")]],
+        [[text("m\u00fcLLER")]],
+        [[(COMMON_NAME, TELETEX, b"M\xfcller")]],
+    ],
+    "their upper case": [[[text("M\u00dcLLER")]]],
+    "their decomposition": [[[text("Mu\u0308ller")]]],
+    "another type": [[[text("Test CA", ORG)]]],
+    "a set in any order": [[[text("a"), text("b", ORG)]], [[text("B", ORG), text("A")]]],
+    "a sequence": [[[text("a")], [text("b", ORG)]]],
+    "the other sequence": [[[text("b", ORG)], [text("a")]]],
+    "an attribute twice in a set": [[[text("a"), text("a")]]],
+    "once": [[[text("a")]]],
+    "twice in a sequence": [[[text("a")], [text("a")]]],
+    "empty": [[]],
+    "an empty value, or one of spaces alone": [[[text("")]], [[text("  ")]]],
+    "an empty PrintableString": [[[text("x")], [text("", tag=PRINTABLE)]], [[text("x")], [text("")]]],
+    "a NUL": [[[text("a\0")]]],
+    "a bit string": [[[(UNIQUE_ID, BIT, b"\0\xde\xad")]]],
+    "a bit string in other letters": [[[(UNIQUE_ID, BIT, b"\0\xde\xae")]]],
+}
+
+
+@functools.cache
+def hash_by_openssl(subject: bytes) -> str:
+    """The hash of a name's canonical form. OpenSSL reads the certificate; cryptography need not."""
+    der = certify("placeholder", ROOT).der
+
+    def swap(parts: list[bytes]) -> None:
+        parts[5] = subject
+
+    command = ["openssl", "x509", "-inform", "DER", "-noout", "-subject_hash"]
+    done = subprocess.run(command, input=rewritten(der, ROOT.key, swap), capture_output=True, check=True)
+    return done.stdout.decode().strip()
+
+
+@pytest.mark.parametrize("what", ALIKE)
+def test_names_that_openssl_takes_for_one_have_one_canonical_form(what: str) -> None:
+    ders = [encoded(subject) for subject in ALIKE[what]]
+    assert len({hash_by_openssl(der) for der in ders}) == 1
+    assert len({canonical(der) for der in ders}) == 1
+
+
+def test_names_that_openssl_tells_apart_have_different_canonical_forms() -> None:
+    firsts = [encoded(subjects[0]) for subjects in ALIKE.values()]
+    assert len({hash_by_openssl(der) for der in firsts}) == len(firsts)
+    assert len({canonical(der) for der in firsts}) == len(firsts)
+
+
+def test_of_all_subjects_of_this_page_the_same_are_alike_here_and_for_openssl() -> None:
+    ders = [encoded(subject) for subject in SUBJECTS.values()]
+    for one, other in itertools.combinations(ders, 2):
+        assert (canonical(one) == canonical(other)) is (hash_by_openssl(one) == hash_by_openssl(other))
+
+
+def test_a_canonical_name_begins_with_those_of_its_subtrees() -> None:
+    def form(*rdns: list[Attribute]) -> CanonicalName:
+        return canonical(encoded(list(rdns)))
+
+    whole = form([text("DE", COUNTRY)], [text("Example", ORG)], [text("alice")])
+    assert whole[:2] == form([text("de", COUNTRY)], [text(" EXAMPLE ", ORG)])
+    assert whole[:1] != form([text("Example", ORG)])
+
+
+@pytest.mark.parametrize(
+    "der",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(tlv(0x30, tlv(0x31, tlv(0x30, x509_oid(COMMON_NAME)))), id="an attribute without a value"),
+        pytest.param(encoded([[text("a")]]) + b"\0", id="a byte behind it"),
+        pytest.param(encoded([[(COMMON_NAME, UTF8, b"\xff")]]), id="UTF-8 that is not"),
+        pytest.param(encoded([[(COMMON_NAME, BMP, b"a")]]), id="half a BMP character"),
+        pytest.param(encoded([[(COMMON_NAME, UNIVERSAL, b"\0\x11\0\0")]]), id="a character beyond Unicode"),
+    ],
+)
+def test_what_is_not_a_name_has_no_canonical_form(der: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  # UnicodeDecodeError is one, and nobody reads the message
+        canonical(der)
