@@ -1,0 +1,76 @@
+"""Asks `openssl verify`, in a folder of its own."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+from .making import Case, Crl, Made, pem
+from .model import Path as Chain
+from .model import counts_as_self_signed, is_of
+
+
+class OpenSsl:
+    """The judge: `openssl verify -purpose sslclient -auth_level 2`, which is what nginx asks with Debian's settings."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.said = ""
+        self.calls = 0
+
+    def accepts(
+        self,
+        case: Case,
+        *,
+        trusted: Iterable[Made],
+        untrusted: Iterable[Made],
+        crls: Iterable[Crl] | None,
+        partial: bool = False,
+        junk: tuple[bytes, ...] = (),
+    ) -> bool:
+        folder = self.folder
+        (folder / "leaf").write_text(case.leaf.pem, encoding="ascii")
+        bundle = "".join([one.pem for one in trusted] + [pem(one, "CERTIFICATE") for one in junk])
+        (folder / "trusted").write_text(bundle, encoding="ascii")
+        command = ["openssl", "verify", "-purpose", "sslclient", "-auth_level", "2", "-no-CApath", "-no-CAstore"]
+        command += ["-attime", str(int(case.at.timestamp())), "-verify_depth", str(case.max_depth)]
+        command += ["-CAfile", "trusted"]
+        if pile := "".join(one.pem for one in untrusted):
+            (folder / "untrusted").write_text(pile, encoding="ascii")
+            command += ["-untrusted", "untrusted"]
+        if crls is not None:
+            lists = "".join(one.pem for one in crls)
+            (folder / "crls").write_text(lists, encoding="ascii")
+            command += ["-crl_check_all", *(("-CRLfile", "crls") if lists else ())]
+        if partial:
+            command.append("-partial_chain")
+        self.calls += 1
+        done = subprocess.run(
+            [*command, "leaf"], cwd=folder, capture_output=True, text=True, errors="replace", timeout=60, check=False
+        )
+        self.said = " ".join((done.stderr or done.stdout).split())
+        return done.returncode == 0
+
+    def accepts_bundle(self, case: Case, *, partial: bool = False) -> bool:
+        """Whether the leaf is accepted with everything there is, as nginx has it; OpenSSL does not search."""
+        return self.accepts(
+            case, trusted=case.bundle, untrusted=case.forwarded, crls=lists_of(case), partial=partial, junk=case.junk
+        )
+
+    def accepts_path(self, case: Case, path: Chain) -> bool:
+        """Whether exactly this path will do, and the lists of its CAs, whatever else there is.
+
+        OpenSSL asks an anchor for a list as well. One that is not self-signed cannot have one here, so for those the
+        lists are left to the model.
+        """
+        partial = not counts_as_self_signed(path[-1])
+        crls = None
+        if case.crls is not None and len(path) > 1 and not partial:
+            crls = [crl for crl in lists_of(case) or () if any(is_of(crl, ca) for ca in path[1:])]
+        return self.accepts(case, trusted=[path[-1]], untrusted=path[1:-1], crls=crls, partial=partial)
+
+
+def lists_of(case: Case) -> list[Crl] | None:
+    """The lists without the deltas: without -use_deltas, OpenSSL takes a newer delta for the complete list."""
+    return None if case.crls is None else [crl for crl in case.crls if crl.delta is None]
