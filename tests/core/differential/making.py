@@ -115,7 +115,7 @@ class Point(NamedTuple):
         return sequence(name, reasons, issuer)
 
 
-@dataclasses.dataclass(eq=False)
+@dataclasses.dataclass(eq=False, repr=False)
 class Made:
     """A certificate: what it says, and which key signed it. Change it before the first look at `der`, not after."""
 
@@ -217,7 +217,7 @@ class Made:
             tlv(0xA3, sequence(*(one.der for one in extensions))) if extensions else b"",
         )
         signed = signature(key, scheme, body + b"?" if self.spoilt else body)
-        return sequence(body, algorithm_of(key, self.outer_scheme or scheme), bits(signed))
+        return sequence(body, algorithm_of(key, scheme_for(key, self.outer_scheme or scheme)), bits(signed))
 
     @functools.cached_property
     def pem(self) -> str:
@@ -271,7 +271,7 @@ def _constraints(subtrees: Sequence[Subtree]) -> bytes:
     return sequence(*parts)
 
 
-@dataclasses.dataclass(eq=False)
+@dataclasses.dataclass(eq=False, repr=False)
 class Crl:
     """A CRL: what it says, the CA whose name it bears, and the key that signed it."""
 
@@ -363,6 +363,16 @@ class Crl:
     def pem(self) -> str:
         return pem(self.der, "X509 CRL")
 
+    @functools.cached_property
+    def parses(self) -> bool:
+        """Whether cryptography reads all of it."""
+        try:
+            crl = x509.load_der_x509_crl(self.der)
+            _ = crl.issuer, crl.extensions, [entry.extensions for entry in crl], crl.signature_hash_algorithm
+        except Exception:  # noqa: BLE001  # whatever it says
+            return False
+        return True
+
     def __str__(self) -> str:
         numbers = {f"{serial:x}": reason for serial, reason in self.revoked.items()}
         return (
@@ -383,7 +393,7 @@ def serial_of(dice: random.Random) -> int:
     return dice.getrandbits(63) | 1
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Case:
     """A leaf, the CAs around it, and how a service was configured with them."""
 

@@ -102,20 +102,20 @@ def is_current(crl: Crl, case: Case) -> bool:
     return crl.start <= case.at <= crl.end
 
 
+def is_weak(crl: Crl) -> bool:
+    return crl.signed_with.digest in ("SHA-1", "MD5")
+
+
 def is_usable(crl: Crl) -> bool:
-    return not (crl.indirect or crl.reasons or crl.traits & {"unknown critical extension"})
+    """Whether it is a list as one is asked here: direct, for all reasons, of certificates, with a sound signature."""
+    is_odd = crl.indirect or crl.reasons or crl.only == "attributes"
+    return not (is_weak(crl) or is_odd or "unknown critical extension" in crl.traits)
 
 
 def is_of(crl: Crl, issuer: Made) -> bool:
-    """Whether a CA has issued a list, and may."""
+    """Whether a CA has issued a list, and may; a weak signature is nobody's, so only the name counts there."""
     may_sign = issuer.version != 3 or issuer.usage is None or "crl_sign" in issuer.usage
-    return (
-        crl.name == issuer.names[0]
-        and crl.was_signed_by(issuer.key)
-        and aki_may_mean(crl.aki, issuer)
-        and may_sign
-        and (crl.scheme is None or crl.scheme.digest not in ("SHA-1", "MD5"))
-    )
+    return crl.name == issuer.names[0] and crl.was_signed_by(issuer.key) and aki_may_mean(crl.aki, issuer) and may_sign
 
 
 def covers(crl: Crl, made: Made) -> bool:
@@ -126,16 +126,38 @@ def covers(crl: Crl, made: Made) -> bool:
     return not crl.uris or bool(usable & set(crl.uris))
 
 
+def scope(crl: Crl) -> tuple[object, ...]:
+    return frozenset(crl.uris), crl.only
+
+
+def is_superseded(crl: Crl, lists: list[Crl]) -> bool:
+    """Whether there is a newer complete list of the same scope; CRL numbers decide between lists of one time."""
+
+    def is_newer(other: Crl) -> bool:
+        if other.start == crl.start and other.number is not None and crl.number is not None:
+            return other.number > crl.number
+        return other.start > crl.start
+
+    return crl.delta is None and any(
+        other.delta is None and scope(other) == scope(crl) and is_newer(other) for other in lists
+    )
+
+
+def asked(made: Made, issuer: Made, case: Case) -> list[Crl]:
+    """The lists that say whether a CA has revoked a certificate."""
+    lists = [crl for crl in case.crls or () if is_of(crl, issuer) and is_usable(crl) and is_current(crl, case)]
+    return [crl for crl in lists if covers(crl, made) and not is_superseded(crl, lists)]
+
+
 def status(made: Made, issuer: Made, case: Case) -> str:
     """What the lists of a case say of a certificate: "good", "revoked", "unknown"."""
-    of_issuer = [crl for crl in case.crls or () if is_of(crl, issuer)]
-    asked = [crl for crl in of_issuer if is_usable(crl) and is_current(crl, case) and covers(crl, made)]
-    for crl in asked:
+    lists = asked(made, issuer, case)
+    for crl in lists:
         if made.serial in crl.revoked and not (crl.delta is not None and crl.revoked[made.serial] == 8):
             return "revoked"
-    if any(not is_usable(crl) for crl in of_issuer):
+    if any(is_of(crl, issuer) and not is_usable(crl) for crl in case.crls or ()):
         return "unknown"
-    return "good" if any(crl.delta is None for crl in asked) else "unknown"
+    return "good" if any(crl.delta is None for crl in lists) else "unknown"
 
 
 def statuses(path: Path, case: Case) -> set[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import re
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,6 +11,9 @@ from pathlib import Path
 from .making import Case, Crl, Made, pem
 from .model import Path as Chain
 from .model import counts_as_self_signed, is_of
+
+LISTS = {3, 8, 11, 12, 23, 33, 35, 36, 44, 54}
+"""The errors that are about a CRL or what it says."""
 
 
 class OpenSsl:
@@ -18,6 +23,7 @@ class OpenSsl:
         self.folder = folder
         self.said = ""
         self.calls = 0
+        self.spared = False
 
     def accepts(
         self,
@@ -61,14 +67,28 @@ class OpenSsl:
     def accepts_path(self, case: Case, path: Chain) -> bool:
         """Whether exactly this path will do, and the lists of its CAs, whatever else there is.
 
-        OpenSSL asks an anchor for a list as well. One that is not self-signed cannot have one here, so for those the
-        lists are left to the model.
+        OpenSSL asks for a list about an anchor as well. About one that is not self-signed there is none, so for those
+        the lists are left to the model; for the others `spared` says whether that list alone was missing.
         """
+        self.spared = False
         partial = not counts_as_self_signed(path[-1])
         crls = None
         if case.crls is not None and len(path) > 1 and not partial:
             crls = [crl for crl in lists_of(case) or () if any(is_of(crl, ca) for ca in path[1:])]
-        return self.accepts(case, trusted=[path[-1]], untrusted=path[1:-1], crls=crls, partial=partial)
+        ask = functools.partial(self.accepts, case, trusted=[path[-1]], untrusted=path[1:-1], partial=partial)
+        if ask(crls=crls):
+            return True
+        # OpenSSL asks for lists from the leaf upwards, and looks at signatures and names only then.
+        if crls is None or f"at {len(path) - 1} depth lookup" not in self.said or self.error not in LISTS:
+            return False
+        self.spared = ask(crls=None)
+        return self.spared
+
+    @property
+    def error(self) -> int:
+        """The number of what OpenSSL found wrong, as X509_STORE_CTX_get_error(3) lists them; 0 for nothing."""
+        found = re.search(r"error (\d+) at", self.said)
+        return 0 if found is None else int(found[1])
 
 
 def lists_of(case: Case) -> list[Crl] | None:

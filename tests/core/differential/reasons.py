@@ -15,7 +15,8 @@ from .making import (
     Made,
     Subtree,
 )
-from .model import Path, counts_as_self_signed, is_current, is_of, is_usable, status
+from .model import Path, asked, counts_as_self_signed, is_of, is_usable, status
+from .openssl import LISTS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +36,7 @@ def any_of(path: Iterable[Made], holds: Callable[[Made], bool]) -> bool:
 
 
 def has_odd_key_form(made: Made) -> bool:
-    return made.key.form in ("explicit", "PSS with parameters", "no NULL")
+    return made.key.form in ("explicit", "PSS with parameters")
 
 
 def is_dsa(made: Made) -> bool:
@@ -50,7 +51,7 @@ def is_costly(made: Made) -> bool:
 
 
 def has_odd_serial(made: Made) -> bool:
-    return made.serial < 0 or made.serial >= 2**159
+    return made.serial < 0 or made.serial >= 2**160
 
 
 def is_extended(made: Made, *kinds: str, critical: bool = False) -> bool:
@@ -142,19 +143,11 @@ def has_unusable_list(case: Case, path: Path) -> bool:
     return any(is_of(crl, ca) and not is_usable(crl) for crl in case.crls or () for ca in path[1:])
 
 
-def is_on_an_older_list(case: Case, path: Path) -> bool:
+def is_on_a_list(case: Case, path: Path, *, delta: bool) -> bool:
     return any(
-        is_of(crl, issuer) and is_current(crl, case) and made.serial in crl.revoked and crl.delta is None
+        made.serial in crl.revoked and (crl.delta is not None) is delta
         for made, issuer in links(path)
-        for crl in case.crls or ()
-    )
-
-
-def is_on_a_delta(case: Case, path: Path) -> bool:
-    return any(
-        is_of(crl, issuer) and made.serial in crl.revoked and crl.delta is not None
-        for made, issuer in links(path)
-        for crl in case.crls or ()
+        for crl in asked(made, issuer, case)
     )
 
 
@@ -162,8 +155,9 @@ REASONS = (
     Reason(
         "does not parse",
         "cryptography does not read it: malformed or doubled extensions, strings with characters that their type "
-        "does not have, X.509 v2",
-        lambda _, path: any_of(path, lambda made: not made.parses),
+        "does not have, X.509 v2; what is forwarded parses in every part, and so does a CRL",
+        lambda case, path: not all(one.parses for one in (*path, *case.forwarded, *(case.crls or ()))),
+        always=False,  # an issuer's name that cryptography does not read is read from the issuer
     ),
     Reason(
         "an anchor's own signature is wrong",
@@ -191,8 +185,7 @@ REASONS = (
     ),
     Reason(
         "key written in another way",
-        "explicit EC parameters, id-RSASSA-PSS with parameters, RSA without NULL: the key's AlgorithmIdentifier is "
-        "none of a fixed list",
+        "explicit EC parameters, id-RSASSA-PSS with parameters: the key's AlgorithmIdentifier is none of a fixed list",
         lambda _, path: any_of(path, has_odd_key_form),
     ),
     Reason("DSA", "a scheme that FIPS 186-5 withdrew", lambda _, path: any_of(path, is_dsa)),
@@ -253,20 +246,21 @@ REASONS = (
     ),
     Reason(
         "a list that cannot be used",
-        "indirect, limited to reasons, with an unknown critical extension: its issuer's certificates are unknown",
+        "indirect, limited to reasons, of attribute certificates, with an unknown critical extension or a weak "
+        "hash: what its issuer has issued is unknown",
         has_unusable_list,
         always=False,
     ),
     Reason(
         "revoked by a list that OpenSSL does not choose",
         "every current list that covers a certificate is asked, and any entry of a complete list revokes",
-        is_on_an_older_list,
+        lambda case, path: is_on_a_list(case, path, delta=False),
         always=False,
     ),
     Reason(
         "revoked by a delta",
         "without -use_deltas OpenSSL takes a delta for a complete list, so the judge is asked without deltas",
-        is_on_a_delta,
+        lambda case, path: is_on_a_list(case, path, delta=True),
         always=False,
     ),
     Reason(
@@ -289,20 +283,21 @@ def certain_reasons_of(case: Case, path: Path) -> list[str]:
 # Where the library accepts what OpenSSL refuses of the very same path
 
 
-def ends_now(case: Case, path: Path) -> bool:
-    return any(made.end == case.at for made in path) or any(crl.end == case.at for crl in case.crls or ())
+def ends_now(case: Case, path: Path, error: int) -> bool:
+    """X509_cmp_time calls a time that is now past."""
+    return error in (10, 12) and any(one.end == case.at for one in (*path, *(case.crls or ())))
 
 
-def names_one_twice(_: Case, path: Path) -> bool:
-    return len({made.names[0] for made in path}) < len(path)
+def names_one_twice(_: Case, path: Path, error: int) -> bool:
+    return error not in LISTS and len({made.names[0] for made in path}) < len(path)
 
 
-def lets_openssl_choose(case: Case, path: Path) -> bool:
+def lets_openssl_choose(case: Case, path: Path, error: int) -> bool:
     """Whether several lists bear the name of one CA of the path: OpenSSL takes one, and says no if it is another's."""
-    return any(sum(crl.name == ca.names[0] for crl in case.crls or ()) > 1 for ca in path[1:])
+    return error in LISTS and any(sum(crl.name == ca.names[0] for crl in case.crls or ()) > 1 for ca in path[1:])
 
 
-EXCUSES: dict[str, Callable[[Case, Path], bool]] = {
+EXCUSES: dict[str, Callable[[Case, Path, int], bool]] = {
     "the last second of validity": ends_now,
     "one name twice on the path": names_one_twice,
     "a CRL that OpenSSL chooses by name": lets_openssl_choose,
