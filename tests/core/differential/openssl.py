@@ -79,16 +79,16 @@ class OpenSsl:
         if ask(crls=crls):
             return True
         # OpenSSL asks for lists from the leaf upwards, and looks at signatures and names only then.
-        if crls is None or f"at {len(path) - 1} depth lookup" not in self.said or self.error not in LISTS:
+        anchor = len(path) - 1
+        if crls is None or any(number not in LISTS or depth != anchor for number, depth in self.errors):
             return False
         self.spared = ask(crls=None)
         return self.spared
 
     @property
-    def error(self) -> int:
-        """The number of what OpenSSL found wrong, as X509_STORE_CTX_get_error(3) lists them; 0 for nothing."""
-        found = re.search(r"error (\d+) at", self.said)
-        return 0 if found is None else int(found[1])
+    def errors(self) -> list[tuple[int, int]]:
+        """What OpenSSL found wrong, as X509_STORE_CTX_get_error(3) numbers it, and at which depth."""
+        return [(int(number), int(depth)) for number, depth in re.findall(r"error (\d+) at (\d+) depth", self.said)]
 
 
 def lists_of(case: Case) -> list[Crl] | None:

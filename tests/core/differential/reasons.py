@@ -283,21 +283,21 @@ def certain_reasons_of(case: Case, path: Path) -> list[str]:
 # Where the library accepts what OpenSSL refuses of the very same path
 
 
-def ends_now(case: Case, path: Path, error: int) -> bool:
+def ends_now(case: Case, path: Path, errors: set[int]) -> bool:
     """X509_cmp_time calls a time that is now past."""
-    return error in (10, 12) and any(one.end == case.at for one in (*path, *(case.crls or ())))
+    return errors <= {10, 12} and any(one.end == case.at for one in (*path, *(case.crls or ())))
 
 
-def names_one_twice(_: Case, path: Path, error: int) -> bool:
-    return error not in LISTS and len({made.names[0] for made in path}) < len(path)
+def names_one_twice(_: Case, path: Path, errors: set[int]) -> bool:
+    return not errors & LISTS and len({made.names[0] for made in path}) < len(path)
 
 
-def lets_openssl_choose(case: Case, path: Path, error: int) -> bool:
+def lets_openssl_choose(case: Case, path: Path, errors: set[int]) -> bool:
     """Whether several lists bear the name of one CA of the path: OpenSSL takes one, and says no if it is another's."""
-    return error in LISTS and any(sum(crl.name == ca.names[0] for crl in case.crls or ()) > 1 for ca in path[1:])
+    return errors <= LISTS and any(sum(crl.name == ca.names[0] for crl in case.crls or ()) > 1 for ca in path[1:])
 
 
-EXCUSES: dict[str, Callable[[Case, Path, int], bool]] = {
+EXCUSES: dict[str, Callable[[Case, Path, set[int]], bool]] = {
     "the last second of validity": ends_now,
     "one name twice on the path": names_one_twice,
     "a CRL that OpenSSL chooses by name": lets_openssl_choose,
