@@ -158,6 +158,8 @@ class Scheme:
     salt: int | None = None
     mask: str = ""
     """The hash of the mask generation function, if it is another one."""
+    null: bool = False
+    """Whether ECDSA has a NULL for its parameters, which RFC 5758 section 3.2 leaves out."""
 
 
 def pss_parameters(digest: str, salt: int, mask: str = "") -> bytes:
@@ -179,7 +181,7 @@ def algorithm_of(key: Key, scheme: Scheme) -> bytes:
         return sequence(oid(RSA_PSS), pss_parameters(scheme.digest, scheme.salt, scheme.mask))
     family = key.kind[:3] if key.kind[:3] in ("RSA", "DSA") else "EC"
     named = oid(SIGNATURES[family][scheme.digest])
-    return sequence(named, NULL) if family == "RSA" else sequence(named)
+    return sequence(named, NULL) if family == "RSA" or scheme.null else sequence(named)
 
 
 def signature(key: Key, scheme: Scheme, data: bytes) -> bytes:

@@ -6,7 +6,7 @@ import itertools
 from typing import TypeAlias
 
 from .keys import Key
-from .making import ANY_POLICY, Aki, Case, Crl, Made
+from .making import ANY_POLICY, POLICY_MAPPINGS, Aki, Case, Crl, Made
 from .names import canonical
 
 Path: TypeAlias = "tuple[Made, ...]"
@@ -174,6 +174,8 @@ def policies(path: Path) -> set[str]:
     skip = len(path)  # RFC 5280 section 6.1.2, inhibit_anyPolicy
     for ca in reversed(path[1:-1]):
         asserted = set(ca.policies or ()) if ca.version == 3 else set()
+        if ca.version == 3 and any(one.oid == POLICY_MAPPINGS for one in ca.extra):
+            return set()  # mappings are not followed
         if ANY_POLICY not in asserted or (skip <= 0 and not ca.is_self_issued):
             held &= asserted
         if not ca.is_self_issued:

@@ -158,6 +158,12 @@ def two_algorithms(made: Made, dice: random.Random) -> None:
         made.outer_scheme = Scheme("SHA-512")
 
 
+@trap(weight=0.3)
+def null_after_ecdsa(made: Made, dice: random.Random) -> None:
+    if made.signed_by.family == "EC":
+        made.scheme = Scheme(null=True)
+
+
 @trap()
 def weak_hash(made: Made, dice: random.Random) -> None:
     digests = ("MD5", "SHA-1") if made.signed_by.family == "RSA" else ("SHA-1",)
