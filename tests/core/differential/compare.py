@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from sslclientcert import ClientCertError, PresentedChain, TrustStore
 
 from . import model
+from .judges import path_by_cryptography, refusal_by_pyhanko
 from .making import Case, pem
 from .model import Path
 from .openssl import OpenSsl
@@ -80,6 +81,8 @@ def _of_identity(case: Case, openssl: OpenSsl, answer: Accepted) -> str:
     said, errors = openssl.said, {number for number, _ in openssl.errors}
     for excuse, holds in EXCUSES.items():
         if holds(case, path, errors):
+            if second := refusal_by_pyhanko(case, path):
+                raise Disagreement(f"ACCEPTED WHAT BOTH JUDGES REFUSE ({excuse}): {said}; {second}")
             return f"accepted here alone: {excuse}"
     raise Disagreement(f"ACCEPTED WHAT OPENSSL REFUSES: {said}")
 
@@ -94,6 +97,10 @@ def _of_refusal(case: Case, openssl: OpenSsl, answer: str) -> str:
     if accepted:
         names = [reason.name for reason in REASONS]
         return "refused here alone: " + min((reasons_of(case, path)[0] for path in accepted), key=names.index)
+    if case.crls is None and (found := path_by_cryptography(case)) and openssl.accepts_path(case, found):
+        if not reasons_of(case, found):
+            raise Disagreement(f"cryptography and OpenSSL accept a path that nobody made; here {answer}")
+        return f"refused here alone: {reasons_of(case, found)[0]}"
     if openssl.accepts_bundle(case):
         raise Disagreement(f"OpenSSL found a path that nobody made; here {answer}")
     return "both refuse"
