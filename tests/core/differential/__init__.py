@@ -5,5 +5,5 @@ them, one thing each. `maker` throws dice. `model` says what is true of a case w
 are, which certificates are anchors, what the CRLs say. `openssl` asks OpenSSL. `reasons` is the table of what is
 refused here alone. `compare` holds the two answers against each other.
 
-Run `cd tests && python -m core.differential` for 20,000 cases over several seeds.
+Run `python -m tests.core.differential` for 20,000 cases over several seeds.
 """

@@ -1,4 +1,4 @@
-"""Compare many random PKIs: python -m core.differential [--cases N] [--seeds N,N,...], in the folder tests.
+"""Compare many random PKIs: python -m tests.core.differential [--cases N] [--seeds N,N,...]
 
 Prints how often the answers agree, and why they differ. Ends with status 1 at a difference without a reason.
 """
@@ -14,7 +14,7 @@ from .running import run
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m core.differential", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.core.differential", description=__doc__)
     parser.add_argument("--cases", type=int, default=5000, help="for each seed; default: %(default)s")
     parser.add_argument("--seeds", default="5280,6125,8446,9440", help="where to start; default: %(default)s")
     parser.add_argument("--processes", type=int, default=2, help="default: %(default)s")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ..pki import DAY, NOW
 from . import names
 from .asn1 import sequence
-from .keys import key_of
+from .keys import Scheme, key_of
 from .making import (
     CLIENT_AUTH,
     CONSTRAINTS,
@@ -113,10 +113,19 @@ def _() -> Case:
     return Case(leaf, [root])
 
 
-@refused("key written in another way")
+@refused("explicit EC parameters")
 def _() -> Case:
-    root = ca("Root")
-    return Case(alice(root, kind="RSA-2048", form="PSS with parameters"), [root])
+    """Pinned: on a longer path OpenSSL refuses them too."""
+    leaf = alice(None, form="explicit")
+    return Case(leaf, [leaf])
+
+
+@refused("signature with other parameters than its RSASSA-PSS key's")
+def _() -> Case:
+    root = ca("Root", kind="RSA-2048", form="PSS with parameters")
+    leaf = alice(root)
+    leaf.scheme = Scheme("SHA-256", 48)
+    return Case(leaf, [root])
 
 
 @refused("DSA")

@@ -1,4 +1,4 @@
-"""Two further judges, which share no code with OpenSSL's path building: pyhanko-certvalidator, and cryptography's verifier.
+"""Two further judges, which share no code with OpenSSL: pyhanko-certvalidator, and cryptography's own verifier.
 
 pyhanko-certvalidator validates a path that it is given, by RFC 5280 section 6.1. It is asked about each path that the
 library accepts and OpenSSL refuses. cryptography's verifier builds paths itself, by the rules of the web PKI.

@@ -1,8 +1,8 @@
 """What a change of a case may not do to the answer, whatever the answer is.
 
 The order of bundle, chain and lists changes nothing. Leaving a certificate out of the bundle, asking for revocation, an
-exclusion in a CA and a forwarded stranger never turn no into yes. One exception is by design: a certificate whose issuer
-is left out is an anchor (`model.is_partial_anchor`), so what its issuer would have refused may be accepted.
+exclusion in a CA and a forwarded stranger never turn no into yes. There is one exception: a certificate whose issuer is
+left out is an anchor (`model.is_partial_anchor`), so what its issuer would have refused may be accepted.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Callable, Iterable
 
 from . import names
+from .keys import Scheme
 from .making import (
     AS_NUMBERS,
     IP_BLOCKS,
@@ -35,8 +36,12 @@ def any_of(path: Iterable[Made], holds: Callable[[Made], bool]) -> bool:
 # Certificates
 
 
-def has_odd_key_form(made: Made) -> bool:
-    return made.key.form in ("explicit", "PSS with parameters")
+def breaks_pss_key(path: Path) -> bool:
+    exactly = Scheme("SHA-256", 32)
+    return any(
+        issuer.key.form == "PSS with parameters" and child.signed_with != exactly
+        for child, issuer in (*itertools.pairwise(path), (path[-1], path[-1]))
+    )
 
 
 def is_dsa(made: Made) -> bool:
@@ -184,9 +189,15 @@ REASONS = (
         lambda _, path: any_of(path, has_odd_serial),
     ),
     Reason(
-        "key written in another way",
-        "explicit EC parameters, id-RSASSA-PSS with parameters: the key's AlgorithmIdentifier is none of a fixed list",
-        lambda _, path: any_of(path, has_odd_key_form),
+        "explicit EC parameters",
+        "RFC 5480 section 2.1.1; the key's AlgorithmIdentifier is not one of a fixed list",
+        lambda _, path: any_of(path, lambda made: made.key.form == "explicit"),
+    ),
+    Reason(
+        "signature with other parameters than its RSASSA-PSS key's",
+        "to OpenSSL a key's salt length is the least one; here it is the one",
+        lambda _, path: breaks_pss_key(path),
+        always=False,  # an anchor's own signature is not relied on
     ),
     Reason("DSA", "a scheme that FIPS 186-5 withdrew", lambda _, path: any_of(path, is_dsa)),
     Reason(
@@ -289,12 +300,12 @@ def ends_now(case: Case, path: Path, errors: set[int]) -> bool:
 
 
 def names_one_twice(_: Case, path: Path, errors: set[int]) -> bool:
-    return not errors & LISTS and len({made.names[0] for made in path}) < len(path)
+    return not errors <= LISTS and len({made.names[0] for made in path}) < len(path)
 
 
 def lets_openssl_choose(case: Case, path: Path, errors: set[int]) -> bool:
     """Whether several lists bear the name of one CA of the path: OpenSSL takes one, and says no if it is another's."""
-    return errors <= LISTS and any(sum(crl.name == ca.names[0] for crl in case.crls or ()) > 1 for ca in path[1:])
+    return bool(errors & LISTS) and any(sum(crl.name == ca.names[0] for crl in case.crls or ()) > 1 for ca in path[1:])
 
 
 EXCUSES: dict[str, Callable[[Case, Path, set[int]], bool]] = {
