@@ -1,0 +1,35 @@
+"""Compares the cases of many seeds and counts."""
+
+from __future__ import annotations
+
+import collections
+import logging
+import tempfile
+import traceback
+import warnings
+from pathlib import Path
+
+from .compare import Disagreement, compare
+from .maker import Maker
+from .openssl import OpenSsl
+
+
+def run(numbers: range) -> tuple[collections.Counter[str], list[str]]:
+    """Compare the cases of these seeds."""
+    warnings.simplefilter("ignore")  # cryptography's, for names and numbers that are odd on purpose
+    logging.disable()  # of every CA that is left out
+    counts: collections.Counter[str] = collections.Counter()
+    failures = []
+    with tempfile.TemporaryDirectory(prefix="differential-") as folder:
+        openssl = OpenSsl(Path(folder))
+        for number in numbers:
+            case = Maker(number).case()
+            try:
+                counts[compare(case, openssl)] += 1
+            except Disagreement as failure:
+                counts[f"FAILED: {str(failure).splitlines()[0][:110]}"] += 1
+                failures.append(f"seed {number}: {failure}\n{case}")
+            except Exception:  # noqa: BLE001  # any other exception is a bug, of the library or of this
+                counts["FAILED: another exception"] += 1
+                failures.append(f"seed {number}: {traceback.format_exc()}\n{case}")
+    return counts, failures

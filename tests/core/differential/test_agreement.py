@@ -1,0 +1,82 @@
+"""The library and OpenSSL agree on random PKIs, but for the reasons in the table.
+
+SSLCLIENTCERT_DIFFERENTIAL_CASES says how many PKIs (1,000 if not set), SSLCLIENTCERT_DIFFERENTIAL_SEED where to start.
+"""
+
+from __future__ import annotations
+
+import collections
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from . import model
+from .compare import Accepted, Disagreement, compare
+from .maker import Maker
+from .making import Case
+from .openssl import OpenSsl
+from .running import run
+
+CASES = int(os.environ.get("SSLCLIENTCERT_DIFFERENTIAL_CASES", "1000"))
+SEED = int(os.environ.get("SSLCLIENTCERT_DIFFERENTIAL_SEED", "5280"))
+BATCHES = 10
+COUNTS: collections.Counter[str] = collections.Counter()
+
+
+@pytest.mark.parametrize("batch", range(BATCHES))
+def test_the_library_accepts_nothing_that_openssl_refuses_and_refuses_only_for_known_reasons(batch: int) -> None:
+    counts, failures = run(range(SEED + batch, SEED + CASES, BATCHES))
+    COUNTS.update(counts)
+    assert not failures, f"{len(failures)} disagreements, the first:\n{failures[0]}"
+
+
+def test_the_random_cases_are_worth_comparing() -> None:
+    """Both answers are common, and so the comparison above has compared something."""
+    if COUNTS.total() < CASES:
+        pytest.skip("the cases ran in other processes")
+    assert COUNTS["both accept"] > CASES / 5
+    assert COUNTS["both refuse"] > CASES / 10
+
+
+def accepts_every_signature(case: Case) -> Accepted | str:
+    """A library that checks signatures and nothing else."""
+    found = model.paths(case)
+    return Accepted(found[0]) if found else "certificate_untrusted"
+
+
+def accepts_every_anchor(case: Case) -> Accepted | str:
+    """A library that takes every certificate of the bundle for an anchor."""
+    issuers = [ca for ca in case.bundle if model.issued(ca, case.leaf)]
+    return Accepted((case.leaf, issuers[0])) if issuers else "certificate_untrusted"
+
+
+def asserts_every_policy(case: Case) -> Accepted | str:
+    """A library that believes the leaf's policies."""
+    answer = accepts_every_signature(case)
+    return Accepted(answer.path, case.leaf.policies or ()) if isinstance(answer, Accepted) else answer
+
+
+@pytest.mark.parametrize(
+    ("library", "complaint"),
+    [
+        (accepts_every_signature, "ACCEPTED WHAT OPENSSL REFUSES"),
+        (accepts_every_signature, "ACCEPTED IN SPITE OF"),
+        (accepts_every_signature, "ACCEPTED WHAT IS REVOKED"),
+        (accepts_every_anchor, "ACCEPTED WITH AN ANCHOR THAT IS NONE"),
+        (asserts_every_policy, "POLICIES THAT A CA DOES NOT ASSERT"),
+        (lambda _: "certificate_untrusted", "refused without a reason"),
+    ],
+)
+def test_the_comparison_notices_a_wrong_library(
+    library: Callable[[Case], Accepted | str], complaint: str, tmp_path: Path
+) -> None:
+    openssl = OpenSsl(tmp_path)
+    for seed in range(400):
+        try:
+            compare(Maker(seed).case(), openssl, library)
+        except Disagreement as failure:
+            if complaint in str(failure):
+                return
+    pytest.fail("it noticed nothing")
