@@ -22,13 +22,14 @@ if [ ! -e "$root/etc/debian_version" ]; then
 fi
 mounted() { grep -q " $root/$1 " /proc/mounts; }
 leave() {
-    for each in proc dev; do
+    for each in dev/pts dev proc; do
         if mounted "$each"; then umount "$root/$each"; fi
     done
 }
 trap leave EXIT
 mounted proc || mount -t proc proc "$root/proc"
 mounted dev || mount --bind /dev "$root/dev"
+mounted dev/pts || mount --bind /dev/pts "$root/dev/pts" # some tests want a terminal
 
 # How this machine reaches the network.
 cp /etc/resolv.conf "$root/etc/resolv.conf"
