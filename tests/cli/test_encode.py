@@ -23,7 +23,7 @@ def test_what_it_prints_is_what_verify_accepts(command: Command, proxy: str, fil
 
 
 def test_it_prints_the_headers_of_the_proxy_and_nothing_else(command: Command, alice: IssuedCertificate) -> None:
-    lines = command("encode", "--proxy", "nginx-ingress", "client.crt").out.splitlines()
+    lines = command("encode", "client.crt").out.splitlines()
     assert lines == [f"{name}: {value}" for name, value in alice.headers().items()]
 
 
