@@ -39,12 +39,6 @@ def test_the_certificate_header_may_have_another_name(command: Command) -> None:
     assert "x-ssl-client-cert" not in said.out
 
 
-def test_the_proxy_must_be_named(command: Command) -> None:
-    said = command("encode", "leaf.crt")
-    assert said.status == 2
-    assert "--proxy" in said.err
-
-
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [

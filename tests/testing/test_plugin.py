@@ -190,7 +190,7 @@ def test_an_applications_own_authenticator_is_overridden_until_the_tests_end(pyt
 def test_every_fixture_has_the_prefix_and_says_what_it_is(pytester: pytest.Pytester) -> None:
     lines = pytester.runpytest_inprocess("--fixtures").outlines
     ours = {line.split()[0]: lines[number + 1] for number, line in enumerate(lines) if "testing/plugin.py:" in line}
-    assert len(ours) == 8
+    assert len(ours) == 9
     assert all(name.startswith("sslclientcert_") for name in ours)
     assert "    no docstring available" not in ours.values()
 
