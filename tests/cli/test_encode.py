@@ -24,7 +24,7 @@ def test_what_it_prints_is_what_verify_accepts(command: Command, proxy: str, fil
 
 
 def test_it_prints_the_headers_of_the_proxy_and_nothing_else(command: Command, alice: IssuedCertificate) -> None:
-    lines = command("encode", "--proxy", "nginx-ingress", "client.crt").out.splitlines()
+    lines = command("encode", "client.crt").out.splitlines()
     assert lines == [f"{name}: {value}" for name, value in alice.headers().items()]
 
 
@@ -38,12 +38,6 @@ def test_the_certificate_header_may_have_another_name(command: Command) -> None:
     said = command("encode", "--proxy", "nginx", "--header", "X-Client-Cert", "leaf.crt")
     assert "x-client-cert: -----BEGIN%20CERTIFICATE-----" in said.out
     assert "x-ssl-client-cert" not in said.out
-
-
-def test_the_proxy_must_be_named(command: Command) -> None:
-    said = command("encode", "leaf.crt")
-    assert said.status == 2
-    assert "--proxy" in said.err
 
 
 @pytest.mark.parametrize(

@@ -230,10 +230,10 @@ def test_headers_of_another_proxy_are_refused_and_that_proxy_is_named(
 ) -> None:
     said = command("verify", "--ca", "ca.crt", "-", stdin=block(alice.headers("traefik")))
     assert said.status == 1
-    assert "--proxy traefik" in said.out
+    assert "which traefik sends: say which with --proxy" in " ".join(said.out.split())
     said = command("verify", "--ca", "ca.crt", "-", stdin=alice.headers("caddy")["client-cert"])
     assert said.status == 1
-    assert "caddy or rfc9440" in " ".join(said.out.split())
+    assert "It looks like byte-sequence, which caddy, rfc9440, gcp and cloudflare send" in " ".join(said.out.split())
 
 
 def test_a_chain_that_is_none_is_refused(command: Command, ca: ClientCA, alice: IssuedCertificate) -> None:

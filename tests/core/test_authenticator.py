@@ -461,7 +461,7 @@ def test_a_fingerprint_that_is_another_certificates_is_refused(proxy: str, store
 def test_openshifts_success_says_nothing_of_whether_there_was_a_certificate(store: TrustStore) -> None:
     authenticator = ClientCertAuthenticator(store, proxy="openshift", require_proxy_success=True)
 
-    assert authenticator.authenticate({"x-ssl-client-der": "", "x-ssl-client-verify": "0"}) is None
+    assert authenticator.authenticate({"x-ssl-client-der": "", "x-ssl-client-verify": "0"}, peer=ADDRESS) is None
     assert is_of(authenticator.authenticate(headers_of(ALICE, "openshift"), peer=ADDRESS), ALICE)
     with refused("forwarding_inconsistent"):
         authenticator.authenticate({"x-ssl-client-der": "", "x-ssl-client-verify": "10"}, peer=ADDRESS)
@@ -484,9 +484,11 @@ def test_a_chain_on_several_lines_is_one_list(proxy: str) -> None:
     one, two = headers.pop(chain).split(", ")
 
     assert is_of(root_alone.authenticate([*headers.items(), (chain, one), (chain, two)], peer=ADDRESS), CAROL)
-    assert is_of(root_alone.authenticate([*headers.items(), (chain.encode(), one.encode()), (chain, two)]), CAROL)
+    assert is_of(
+        root_alone.authenticate([*headers.items(), (chain.encode(), one.encode()), (chain, two)], peer=ADDRESS), CAROL
+    )
     with refused("header_ambiguous"):
-        root_alone.authenticate([*headers.items(), (chain, one), (chain.replace("-", "_"), two)])
+        root_alone.authenticate([*headers.items(), (chain, one), (chain.replace("-", "_"), two)], peer=ADDRESS)
     with refused("header_ambiguous"):
         leaf = PROXIES[proxy].certificate_header
         root_alone.authenticate([*headers.items(), (leaf, headers[leaf]), (chain, one)], peer=ADDRESS)

@@ -367,3 +367,9 @@ def peer_of(server: ssl.SSLContext, client: ssl.SSLContext) -> bytes | None:
         with contextlib.suppress(ssl.SSLWantReadError):
             side.do_handshake()
     return server_side.getpeercert(binary_form=True)
+
+
+@pytest.mark.parametrize("option", ["dns_names", "emails", "uris", "ip_addresses", "upns"])
+def test_one_name_where_a_list_belongs_is_refused_and_the_message_shows_the_list(option: str) -> None:
+    with pytest.raises(ValueError, match=rf"{option}=\['spiffe://example.org/a'\]"):
+        ClientCA().issue("alice", **{option: "spiffe://example.org/a"})  # type: ignore[arg-type]

@@ -113,6 +113,59 @@ def test_another_proxy_and_another_ca_are_chosen_in_conftest(pytester: pytest.Py
     pytester.runpytest_inprocess().assert_outcomes(passed=1)
 
 
+OWN = """
+        import pytest
+        from sslclientcert import ClientCertAuthenticator
+        from sslclientcert.testing import ClientCA
+
+        authenticator = ClientCertAuthenticator(ClientCA("Production").trust_store(), proxy="caddy", header="x-cert")
+        """
+
+
+def test_the_fixtures_take_the_proxy_of_the_applications_own_authenticator(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(application=OWN)
+    pytester.makeconftest(
+        """
+        import pytest
+
+        @pytest.fixture(scope="session")
+        def sslclientcert_authenticator():
+            from application import authenticator
+            return authenticator
+        """
+    )
+    pytester.makepyfile(
+        """
+        from application import authenticator
+
+        def test_all_follow(sslclientcert_trusting, sslclientcert_headers, sslclientcert_no_certificate):
+            sslclientcert_trusting(authenticator)
+            assert list(sslclientcert_headers) == ["x-cert"]
+            assert authenticator.authenticate(sslclientcert_headers, peer="testclient").common_name == "client"
+            assert authenticator.authenticate(sslclientcert_no_certificate, peer="testclient") is None
+        """
+    )
+    pytester.runpytest_inprocess().assert_outcomes(passed=1)
+
+
+def test_fixtures_of_another_proxy_than_the_authenticators_are_refused(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(application=OWN)
+    pytester.makepyfile(
+        """
+        import pytest
+        from application import authenticator
+
+        def test_headers_of_another_proxy(sslclientcert_trusting, sslclientcert_headers):
+            with pytest.raises(ValueError, match="override sslclientcert_authenticator"):
+                sslclientcert_trusting(authenticator)
+
+        def test_no_headers_of_the_fixtures(sslclientcert_trusting):
+            sslclientcert_trusting(authenticator)
+        """
+    )
+    pytester.runpytest_inprocess().assert_outcomes(passed=2)
+
+
 def test_an_applications_own_authenticator_is_overridden_until_the_tests_end(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
@@ -137,7 +190,7 @@ def test_an_applications_own_authenticator_is_overridden_until_the_tests_end(pyt
 def test_every_fixture_has_the_prefix_and_says_what_it_is(pytester: pytest.Pytester) -> None:
     lines = pytester.runpytest_inprocess("--fixtures").outlines
     ours = {line.split()[0]: lines[number + 1] for number, line in enumerate(lines) if "testing/plugin.py:" in line}
-    assert len(ours) == 8
+    assert len(ours) == 9
     assert all(name.startswith("sslclientcert_") for name in ours)
     assert "    no docstring available" not in ours.values()
 

@@ -1,4 +1,4 @@
-"""The command `sslclientcert`: verify, inspect, bundle, encode, proxies, probe.
+"""The command `sslclientcert`: verify, inspect, bundle, test-certs, encode, proxies, probe.
 
 Each command is the module of its name, imported only when it is called: `add_arguments` says what it takes, `run` does
 it and returns the exit status. What a person can get wrong ends in one line on standard error, never in a traceback.
@@ -23,6 +23,7 @@ _COMMANDS = {
     "verify": "judge a certificate or the headers of a request by a CA bundle",
     "inspect": "show what a certificate or a header holds, WITHOUT VERIFYING it",
     "bundle": "list what a CA bundle holds, what each can be used for, and what ends soon",
+    "test-certs": "make a CA, a client certificate and its key, for a first try",
     "encode": "print the header lines by which a proxy passes on a certificate",
     "proxies": "list the proxies and their headers, or show one's configuration",
     "probe": "send forged headers through a proxy that you own, and see what arrives",
@@ -49,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")  # a name may hold what the terminal's encoding lacks
     called = next((each for each in arguments if not each.startswith("-")), None)
     options = vars(_parser(called).parse_args(arguments))
-    command = importlib.import_module(f".{options.pop('command')}", __name__)
+    command = importlib.import_module(_module(options.pop("command")), __name__)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # cryptography's remarks on odd certificates, with lines of its source
@@ -67,6 +68,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
+def _module(command: str) -> str:
+    return f".{command.replace('-', '_')}"
+
+
 def _parser(called: str | None) -> argparse.ArgumentParser:
     """Return the parser of all commands, with the options of the one that is called."""
     parser = argparse.ArgumentParser(
@@ -79,5 +84,5 @@ def _parser(called: str | None) -> argparse.ArgumentParser:
     for name, purpose in _COMMANDS.items():
         command = commands.add_parser(name, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.")
         if name == called:
-            importlib.import_module(f".{name}", __name__).add_arguments(command)
+            importlib.import_module(_module(name), __name__).add_arguments(command)
     return parser

@@ -14,7 +14,7 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command to its parser."""
     add_file(parser, "the client's certificate in PEM or DER, its intermediates behind it")
-    add_proxy(parser, required=True)
+    add_proxy(parser)
     parser.add_argument("--header", metavar="NAME", help="another name for the proxy's certificate header")
 
 

@@ -18,10 +18,10 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 
-from ..core.decoding import ENCODINGS
-from ..core.errors import ClientCertError
 from ..core.headers import folded
+from ..core.presented import decoded
 from ..core.proxies import PROXIES, Proxy, proxy_named
+from ..core.recognition import OtherProxies
 from .terminal import Misuse, shown
 
 __all__ = ["Evidence", "forwarded", "hint_of_proxy", "read", "read_bytes", "row_of"]
@@ -241,20 +241,14 @@ def forwarded(row: Proxy, headers: Sequence[tuple[str, str]]) -> tuple[bytes, ..
     places = ((row.certificate_header, row.certificate_encoding), (row.chain_header, row.chain_encoding))
     for header, encoding in places:
         if header is not None and encoding is not None:
-            found = ENCODINGS[encoding]
             for name, value in headers:
-                if folded(name) == folded(header) and value not in found.absent:
-                    certificates += found.decode(value)
+                if folded(name) == folded(header):
+                    certificates += decoded(header, value, encoding)
     return tuple(certificates)
 
 
 def hint_of_proxy(evidence: Evidence, row: Proxy) -> str:
-    """Return a sentence on the other proxies that would send this, or nothing: for a person to decide on."""
-    names = []
-    for other in PROXIES.values():
-        try:
-            if other.name != row.name and forwarded(other, evidence.sent_by(other)):
-                names.append(other.name)
-        except ClientCertError:
-            continue
-    return f". It reads as what {' or '.join(names)} sends: --proxy {names[0]}" if names else ""
+    """Return a sentence on the certificate header of another proxy, or nothing: for a person to decide on."""
+    own = frozenset(folded(name) for name in row.headers if name is not None)
+    found = OtherProxies(own).found_in(evidence.headers)
+    return f". {found[0].upper()}{found[1:]}: say which with --proxy" if found else ""

@@ -65,7 +65,7 @@ def run(*, file: str, proxy: str, json: bool) -> int:
         if not certificates:
             detail = f"no {row.certificate_header} with a certificate in it" + hint_of_proxy(evidence, row)
     except ClientCertError as error:
-        certificates, detail = (), error.detail + hint_of_proxy(evidence, row)
+        certificates, detail = (), error.detail
     seats = [_Seat(position, der) for position, der in enumerate(certificates)]
     if json:
         answer = {

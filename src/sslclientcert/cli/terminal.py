@@ -59,14 +59,13 @@ def add_file(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("file", metavar="FILE", help=f"{what}; - for standard input")
 
 
-def add_proxy(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
+def add_proxy(parser: argparse.ArgumentParser) -> None:
     """Add the option --proxy."""
     parser.add_argument(
         "--proxy",
         metavar="NAME",
-        required=required,
         default="nginx-ingress",
-        help="the proxy, as `sslclientcert proxies` lists it" + ("" if required else " (default: %(default)s)"),
+        help="the proxy, as `sslclientcert proxies` lists it (default: %(default)s)",
     )
 
 

@@ -217,7 +217,7 @@ def _acceptance(identity: ClientIdentity) -> Iterator[str]:
 def _refusal(refusal: ClientCertError, evidence: Evidence, row: Proxy) -> Iterator[str]:
     yield f"{painted('REFUSED', 'red')}   {refusal.code}"
     detail = refusal.detail
-    if refusal.code in ("certificate_missing", "header_malformed"):
+    if refusal.code == "certificate_missing":
         detail += hint_of_proxy(evidence, row)
     margin = " " * 10
     yield from textwrap.wrap(

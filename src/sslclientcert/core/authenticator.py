@@ -36,6 +36,7 @@ from .names import is_openssl_text_of, rfc4514
 from .peers import DEFAULT_TRUSTED_PROXIES, TrustedProxies, peer_of_environ, peer_of_scope
 from .presented import PresentedChain, presented_by
 from .proxies import TOKEN, Proxy, proxy_named
+from .recognition import OtherProxies
 from .reload import StrPath
 from .trust import DEFAULT_MAX_DEPTH, DEFAULT_RELOAD_INTERVAL, TrustStore
 from .validation import validate
@@ -48,6 +49,7 @@ DEFAULT_MAX_HEADER_BYTES = 65536
 """Larger than any header that gunicorn (8190), Envoy (60 KB) or hypercorn (64 KB) let through by default; a leaf with a
 post-quantum key is 11 KB, a chain of four RSA certificates 8 KB."""
 
+_BETWEEN_WARNINGS = 60.0  # seconds
 _CACHE_ENTRIES = 4096
 _CACHE_BYTES = 16 * 1024 * 1024
 _ENTRY_OVERHEAD = 3072  # the identity, its certificates and their place in the dictionaries
@@ -179,6 +181,8 @@ class ClientCertAuthenticator:
         self._reader = HeaderReader(
             [*self.proxy.headers, None if shared_secret is None else shared_secret[0]], self.proxy.lists
         )
+        self._others = OtherProxies(self._reader.folded_names)
+        self._silent_until = 0.0  # of the warning about another proxy
         self._verdict_grammar = re.compile(self.proxy.verdict_grammar)
         self._cache: Cache[HeaderValues, _Remembered] = Cache(cache_entries, _CACHE_BYTES, _weight)
 
@@ -303,7 +307,10 @@ class ClientCertAuthenticator:
     ) -> ClientIdentity | None:
         identity = None
         try:
-            identity = self._decide(*read(request), peer, at)
+            values, size = read(request)
+            identity = self._decide(values, size, peer, at)
+            if not size:
+                self._warn_of_another_proxy(request, peer, is_environ=read == self._reader.read_environ)
             if identity is not None and self._authorize is not None:
                 self._require_authorized(identity, self._authorize)
             elif identity is None and required:
@@ -318,6 +325,22 @@ class ClientCertAuthenticator:
                 extra = {"code": "accepted", "peer": quoted(peer), **_named(identity)}
                 _log.debug("accepted %s", quoted(identity.subject), extra=extra)
         return identity
+
+    def _warn_of_another_proxy(self, request: Any, peer: str | None, *, is_environ: bool) -> None:
+        """Warn, at most once a minute, if a trusted peer sends the certificate header of another proxy."""
+        found = "" if time.monotonic() < self._silent_until else self._others.found_in(request, is_environ=is_environ)
+        if not found:
+            return
+        with contextlib.suppress(ProxyUntrusted):
+            self._peers.require(peer)
+            self._silent_until = time.monotonic() + _BETWEEN_WARNINGS
+            _log.warning(
+                "a request has no %s, by which %s forwards a certificate, and %s. If that is your proxy, set proxy= to "
+                "its name. A client can send this header, too",
+                self.proxy.certificate_header,
+                self.proxy.name,
+                found,
+            )
 
     def _report(self, error: ClientCertError, peer: str | None, identity: ClientIdentity | None = None) -> None:
         """Log and audit a refusal; `identity` is of a client that was verified and is not authorized."""

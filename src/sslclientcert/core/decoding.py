@@ -59,6 +59,14 @@ def _base64(text: bytes | str, what: str, number: int | str = "") -> bytes:
     return der
 
 
+def _der(text: str, what: str, number: int | str = "") -> bytes:
+    """Decode strict base64 of DER. Base64 of PEM text is what some send instead."""
+    der = _base64(text, what, number)
+    if der.startswith(b"-----BEGIN"):
+        raise HeaderMalformed(f"{what}{number} is base64 of PEM text, and not of DER")
+    return der
+
+
 def _percent_decoded(text: str) -> bytes:
     """Undo percent encoding (RFC 3986 section 2.1), strictly: every '%' starts an escape, and '+' is a plus sign.
 
@@ -67,10 +75,7 @@ def _percent_decoded(text: str) -> bytes:
     characters shorter, so the length tells; a soft line break would too, and so no line break is let in.
     """
     if "\n" in text or "\r" in text:
-        raise HeaderMalformed(
-            "the value holds a line break, so it is not percent-encoded; "
-            "nginx's $ssl_client_escaped_cert is meant, not $ssl_client_cert or $ssl_client_raw_cert"
-        )
+        raise HeaderMalformed("the value holds a line break, so it is not percent-encoded")
     padding = text.count("=")
     if padding > 2 * MAX_FORWARDED:  # two end a certificate; the escaping of very many would cost
         raise HeaderMalformed(f"the value has more '=' than {MAX_FORWARDED} certificates have: {_start(text)}")
@@ -91,12 +96,11 @@ _PEM_TAIL = b"\n-----END CERTIFICATE-----\n"
 
 def _url_pem(text: str) -> bytes:
     """Undo the percent encoding of what starts with PEM; the last line end, which not everybody writes, is there."""
-    if not text.startswith("-----BEGIN"):  # no proxy escapes '-'; asked first, because garbage should cost little
+    if not text.startswith(("-", "%2D", "%2d")):  # asked first, because garbage should cost little
         raise HeaderMalformed(f"the value does not start with a PEM certificate: {_start(text)}")
     pem = _percent_decoded(text)
     if not pem.startswith(_PEM_HEAD):
-        hint = "; it was encoded with '+' for a space (quote_plus?)" if pem.startswith(b"-----BEGIN+") else ""
-        raise HeaderMalformed(f"the value does not start with a PEM certificate: {_start(pem)}{hint}")
+        raise HeaderMalformed(f"the value does not start with a PEM certificate: {_start(pem)}")
     return pem if pem.endswith(b"\n") else pem + b"\n"
 
 
@@ -143,7 +147,7 @@ def folded_pem(text: str) -> tuple[bytes, ...]:
 
 def base64_der(text: str) -> tuple[bytes, ...]:
     """Base64 of one DER certificate. Source: HAProxy `ssl_c_der,base64`; Azure App Service `X-ARR-ClientCert`."""
-    return (_base64(text, "the value"),)
+    return (_der(text, "the value"),)
 
 
 def base64_pem(text: str) -> tuple[bytes, ...]:
@@ -164,7 +168,7 @@ def _members(text: str) -> list[str]:
 
 def base64_der_list(text: str) -> tuple[bytes, ...]:
     """Base64 of DER certificates joined by ",", leaf first. Source: Traefik `passTLSClientCert.pem`."""
-    return tuple([_base64(member, "certificate ", number) for number, member in enumerate(_members(text), 1)])
+    return tuple([_der(member, "certificate ", number) for number, member in enumerate(_members(text), 1)])
 
 
 def base64_der_concatenation(text: str) -> tuple[bytes, ...]:
@@ -188,7 +192,7 @@ def byte_sequence(text: str) -> tuple[bytes, ...]:
     """One structured-field byte sequence. Source: RFC 9440 section 2.2 (`Client-Cert`), RFC 8941 section 3.3.5."""
     if len(text) < 2 or text[0] != ":" or text[-1] != ":":
         raise HeaderMalformed(f"the value is not a byte sequence between colons: {_start(text)}")
-    return (_base64(text[1:-1], "the byte sequence"),)
+    return (_der(text[1:-1], "the byte sequence"),)
 
 
 def byte_sequence_list(text: str) -> tuple[bytes, ...]:

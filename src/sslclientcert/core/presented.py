@@ -17,8 +17,9 @@ from .certificate import DOES_NOT_PARSE, names_and_serial
 from .decoding import ENCODINGS, MAX_FORWARDED
 from .errors import CertificateMalformed, CertificateMissing, ForwardingInconsistent, HeaderMalformed
 from .proxies import Proxy, proxy_named
+from .recognition import explained
 
-__all__ = ["PresentedChain", "decode"]
+__all__ = ["PresentedChain", "decode", "decoded"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -125,8 +126,8 @@ def presented_by(row: Proxy, certificate: str | None, chain: str | None) -> Pres
     Raises:
         ClientCertError: as `decode`; `forwarding_inconsistent` for a chain without a certificate.
     """
-    leaf_first = _decoded(certificate, row.certificate_encoding)
-    rest = _decoded(chain, row.chain_encoding) if row.chain_encoding is not None else ()
+    leaf_first = decoded(row.certificate_header, certificate, row.certificate_encoding)
+    rest = decoded(row.chain_header, chain, row.chain_encoding) if row.chain_encoding is not None else ()
     if not leaf_first:
         if rest:
             raise ForwardingInconsistent(f"{row.chain_header} holds certificates, but {row.certificate_header} none")
@@ -136,6 +137,16 @@ def presented_by(row: Proxy, certificate: str | None, chain: str | None) -> Pres
     )
 
 
-def _decoded(value: str | None, encoding: str) -> tuple[bytes, ...]:
+def decoded(header: str | None, value: str | None, encoding: str) -> tuple[bytes, ...]:
+    """Return the DER of the certificates in a header's value, or nothing if it says "no certificate". Unverified.
+
+    Raises:
+        ClientCertError: the value is not of the encoding. The detail says what it looks like instead.
+    """
     decode_value, absent, *_ = ENCODINGS[encoding]
-    return () if value is None or value in absent else decode_value(value)
+    if value is None or value in absent:
+        return ()
+    try:
+        return decode_value(value)
+    except HeaderMalformed as error:
+        raise explained(error, value, encoding, header) from error

@@ -465,6 +465,9 @@ def _name(
 
 
 def _alternative_names(options: CertificateOptions) -> list[x509.ExtensionType]:
+    for option in ("dns_names", "emails", "uris", "ip_addresses", "upns"):
+        if isinstance(text := options.get(option), str):  # of which each character would become a name
+            raise ValueError(f"{option} is a list: write {option}=[{text!r}]")  # noqa: TRY004  # as for a bad name
     names: list[x509.GeneralName] = [
         *map(x509.DNSName, options.get("dns_names", ())),
         *map(x509.RFC822Name, options.get("emails", ())),

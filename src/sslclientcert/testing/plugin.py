@@ -3,8 +3,8 @@
 pytest imports this module in every run of an environment where the library is installed. Therefore it imports nothing
 of weight, and a suite that uses none of its fixtures does not notice it. All names start with `sslclientcert_`.
 
-`sslclientcert_proxy` and `sslclientcert_ca` are there to be overridden in a `conftest.py`, for another proxy or another
-kind of CA; the other fixtures follow them.
+Override `sslclientcert_authenticator` in a `conftest.py`, and the other fixtures take your authenticator's proxy.
+Override `sslclientcert_proxy` or `sslclientcert_ca` for another proxy or another kind of CA.
 """
 
 from __future__ import annotations
@@ -27,9 +27,15 @@ __all__: list[str] = []
 
 
 @pytest.fixture(scope="session")
-def sslclientcert_proxy() -> str | Proxy:
-    """The proxy whose headers the other fixtures give: "nginx-ingress". Override it for another row of `PROXIES`."""
-    return "nginx-ingress"
+def sslclientcert_authenticator() -> ClientCertAuthenticator | None:
+    """Your application's authenticator, if you override this; otherwise None."""
+    return None
+
+
+@pytest.fixture(scope="session")
+def sslclientcert_proxy(sslclientcert_authenticator: ClientCertAuthenticator | None) -> str | Proxy:
+    """The proxy whose headers the other fixtures give: your authenticator's own, or "nginx-ingress"."""
+    return "nginx-ingress" if sslclientcert_authenticator is None else sslclientcert_authenticator.proxy
 
 
 @pytest.fixture(scope="session")
@@ -89,17 +95,31 @@ def sslclientcert_refused(
     return RefusedClient(certificate, certificate.headers(sslclientcert_proxy), refusal.code, refusal.status)
 
 
+_OF_THE_PROXY = frozenset({"sslclientcert_headers", "sslclientcert_no_certificate", "sslclientcert_refused"})
+
+
 @pytest.fixture
-def sslclientcert_trusting(sslclientcert_ca: ClientCA) -> Iterator[Callable[[ClientCertAuthenticator], None]]:
+def sslclientcert_trusting(
+    request: pytest.FixtureRequest, sslclientcert_ca: ClientCA, sslclientcert_proxy: str | Proxy
+) -> Iterator[Callable[[ClientCertAuthenticator], None]]:
     """A function that makes an application's own authenticator trust the CA of the test until the test's end.
 
-    See `sslclientcert.testing.trusting` for what is suspended and what stays.
+    It refuses an authenticator that reads another proxy's headers than the test's fixtures give. See
+    `sslclientcert.testing.trusting` for what is suspended and what stays.
     """
+    from ..core.proxies import proxy_named
     from .overrides import trusting
 
+    row = proxy_named(sslclientcert_proxy)
     with contextlib.ExitStack() as overrides:
 
         def trust(authenticator: ClientCertAuthenticator) -> None:
+            if authenticator.proxy != row and _OF_THE_PROXY.intersection(request.fixturenames):
+                raise ValueError(
+                    f"the authenticator reads {authenticator.proxy.certificate_header} of {authenticator.proxy.name}, "
+                    f"and the fixtures give {row.certificate_header} of {row.name}: override "
+                    "sslclientcert_authenticator in conftest.py, and return the authenticator from it"
+                )
             overrides.enter_context(trusting(authenticator, sslclientcert_ca))
 
         yield trust

@@ -6,6 +6,7 @@ Each starts from something good and changes it, so that the code behind the firs
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import ipaddress
 import json
