@@ -24,6 +24,7 @@ from sslclientcert import (
     decode,
     rules,
 )
+from sslclientcert.core.errors import ErrorCode
 from sslclientcert.rules import Rule
 
 # A trust store, and a header's value
@@ -106,12 +107,19 @@ def requests(
 ) -> None:
     assert_type(authenticator.authenticate(mapping, peer="10.0.0.7"), ClientIdentity | None)
     authenticator.authenticate(pairs, peer=None)
-    authenticator.authenticate(raw, required=True)
+    assert_type(authenticator.authenticate(raw, peer="unix", required=True), ClientIdentity)
+    assert_type(authenticator.authenticate(raw, peer="unix", required=bool(pairs)), ClientIdentity | None)
     assert_type(authenticator.authenticate_environ({"REMOTE_ADDR": ""}), ClientIdentity | None)
     assert_type(authenticator.authenticate_scope({"type": "http", "headers": []}), ClientIdentity | None)
     assert_type(authenticator.guarded_headers, frozenset[str])
     assert_type(authenticator.guarded_environ, frozenset[str])
     assert_type(authenticator.proxy, Proxy)
+
+
+def proxies(name: str) -> None:
+    ClientCertAuthenticator("ca.crt", proxy="traefik")
+    ClientCertAuthenticator("ca.crt", proxy=PROXIES[name])
+    ClientCertAuthenticator("ca.crt", proxy="traefic")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 def headers_of_frameworks(
@@ -120,16 +128,16 @@ def headers_of_frameworks(
     werkzeug_headers: werkzeug.datastructures.Headers,
     message: email.message.Message,
 ) -> None:
-    authenticator.authenticate(starlette_headers)
-    authenticator.authenticate(werkzeug_headers)
-    authenticator.authenticate(message.items())
+    authenticator.authenticate(starlette_headers, peer="10.0.0.7")
+    authenticator.authenticate(werkzeug_headers, peer="10.0.0.7")
+    authenticator.authenticate(message.items(), peer="10.0.0.7")
 
 
 def answer(authenticator: ClientCertAuthenticator, headers: Mapping[str, str]) -> tuple[int, object]:
     try:
-        identity = authenticator.authenticate(headers)
+        identity = authenticator.authenticate(headers, peer="10.0.0.7")
     except ClientCertError as error:
-        assert_type(error.code, str)
+        assert_type(error.code, ErrorCode)
         assert_type(error.detail, str)
         assert_type(error.title, str)
         return assert_type(error.status, int), assert_type(error.problem(), dict[str, object])

@@ -14,9 +14,9 @@ from .core.authenticator import ClientCertAuthenticator
 from .core.errors import ClientCertError
 from .core.identity import ClientIdentity
 
-__all__ = ["JUDGED", "Answer", "Exempt", "PerIdentity", "RawNames", "answer_to", "exemption", "require_arguments"]
+__all__ = ["DECIDED", "Answer", "Exempt", "PerIdentity", "RawNames", "answer_to", "exemption", "require_arguments"]
 
-JUDGED = "sslclientcert.judged"
+DECIDED = "sslclientcert.decided"
 """Where a scope says what each authenticator's middleware found, for an adapter behind it: the raw headers are gone."""
 
 Exempt: TypeAlias = Iterable[str] | Callable[[Any], bool]

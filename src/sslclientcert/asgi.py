@@ -23,7 +23,7 @@ from typing import Any, TypeAlias
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ._gateway import JUDGED, Exempt, PerIdentity, RawNames, answer_to, exemption, require_arguments
+from ._gateway import DECIDED, Exempt, PerIdentity, RawNames, answer_to, exemption, require_arguments
 from .core.authenticator import ClientCertAuthenticator
 from .core.errors import ClientCertError
 from .core.identity import ClientIdentity
@@ -127,7 +127,7 @@ class ClientCertMiddleware:
             is_raw = self._is_raw
             inner["headers"] = [pair for pair in headers if not is_raw[pair[0]]]
         inner["state"] = {**(scope.get("state") or {}), "client_identity": identity}
-        inner[JUDGED] = {**scope.get(JUDGED, {}), self._authenticator: identity}
+        inner[DECIDED] = {**scope.get(DECIDED, {}), self._authenticator: identity}
         extensions = scope.get("extensions") or {}
         if identity is not None or "tls" in extensions:
             tls = {**(_NO_CLIENT if identity is None else self._client_tls(identity))}

@@ -29,10 +29,11 @@ try:
 except ModuleNotFoundError as _missing:
     raise ImportError(f'{__name__} needs Flask: pip install "sslclientcert[flask]"') from _missing
 
-from ._gateway import JUDGED, answer_to
-from .core.authenticator import OPTIONS_FROM_TEXT, ClientCertAuthenticator, flag
+from ._gateway import DECIDED, answer_to
+from .core.authenticator import ClientCertAuthenticator
 from .core.errors import ClientCertError
 from .core.identity import ClientIdentity
+from .core.options import OPTIONS, PREFIX, Parsers, flag, from_environment, options_of, taken_ca
 from .core.peers import peer_of_environ
 
 if TYPE_CHECKING:
@@ -52,10 +53,8 @@ __all__ = [
 ]
 
 _EXTENSION = "sslclientcert"
-_PREFIX = "SSLCLIENTCERT_"
 _EXEMPT = "_sslclientcert_exempt"
-_OBJECTS = ("ca", "authorize", "audit")  # options that no text has to be turned into
-_TEXTS: Mapping[str, Callable[[str], Any]] = {**OPTIONS_FROM_TEXT, "required": flag}
+_PARSERS: Parsers = {**OPTIONS, "authorize": str, "audit": str, "required": flag}  # a text is no function, and refused
 
 _View = TypeVar("_View", bound=Callable[..., Any])
 
@@ -127,9 +126,9 @@ class ClientCertState:
         if route is not None and hasattr(app.view_functions.get(route.endpoint), _EXEMPT):
             self._strip(environ)
         else:
-            self._judge(environ, required=self.required)
+            self._identify(environ, required=self.required)
 
-    def _judge(self, environ: WSGIEnvironment, *, required: bool) -> ClientIdentity | None:
+    def _identify(self, environ: WSGIEnvironment, *, required: bool) -> ClientIdentity | None:
         try:
             identity = self._found(environ)
             # Of an anonymous client judged before, the headers are gone: this finds none again, and tells it the log.
@@ -139,12 +138,12 @@ class ClientCertState:
             raise _REFUSALS[error.status](error) from error
         finally:
             self._strip(environ)
-        environ[JUDGED] = {**environ.get(JUDGED, {}), self.authenticator: identity}
+        environ[DECIDED] = {**environ.get(DECIDED, {}), self.authenticator: identity}
         return identity
 
     def _require(self, rule: _Rule | None) -> None:
         environ = request.environ
-        identity = self._judge(environ, required=True)
+        identity = self._identify(environ, required=True)
         if rule is not None and identity is not None:
             try:
                 self.authenticator.require_rule(identity, rule, peer=peer_of_environ(environ))
@@ -153,7 +152,7 @@ class ClientCertState:
 
     def _found(self, environ: WSGIEnvironment) -> ClientIdentity | None:
         """Return whom this very authenticator has found: here, or in the WSGI middleware in front."""
-        judged: Mapping[ClientCertAuthenticator, ClientIdentity | None] = environ.get(JUDGED, {})
+        judged: Mapping[ClientCertAuthenticator, ClientIdentity | None] = environ.get(DECIDED, {})
         return judged.get(self.authenticator)
 
     def _strip(self, environ: WSGIEnvironment) -> None:
@@ -172,7 +171,8 @@ class ClientCert:
 
     Configured by `app.config`, which is read once, in `init_app`: `SSLCLIENTCERT_CA`, and `SSLCLIENTCERT_` and the name
     of any other option of `ClientCertAuthenticator` in upper case, as text (see `ClientCertAuthenticator.from_env`) or
-    as the class takes it. None and "" are as if not set. `SSLCLIENTCERT_REQUIRED` (default True): whether a request
+    as the class takes it. What is not there, or None, is taken from the environment variable of the same name.
+    `SSLCLIENTCERT_REQUIRED` (default True): whether a request
     without a certificate is refused. If False it goes on as anonymous; a certificate that does not verify is refused
     all the same.
 
@@ -204,10 +204,12 @@ class ClientCert:
         """
         if _EXTENSION in app.extensions:
             raise RuntimeError(f"{app!r} has its ClientCert already")
-        options = _options(app.config.get_namespace(_PREFIX))
+        options = options_of(app.config.get_namespace(PREFIX), _PARSERS, _key)
+        if self._authenticator is None:
+            options = {**options_of(from_environment(), _PARSERS, _key), **options}
         required = options.pop("required", True)
         if not isinstance(required, bool):
-            raise ValueError(f"{_PREFIX}REQUIRED must be True or False, not {required!r}")  # noqa: TRY004  # a configuration fault
+            raise ValueError(f"{PREFIX}REQUIRED must be True or False, not {required!r}")  # noqa: TRY004  # a configuration fault
         state = ClientCertState(self._authenticator_for(options), required=required)
         app.extensions[_EXTENSION] = state
         app.before_request(functools.partial(state._before_request, app))
@@ -220,31 +222,15 @@ class ClientCert:
                     f"{_key(min(options))} is set, and ClientCert was given an authenticator that has its own"
                 )
             return self._authenticator
-        if "ca" not in options:
-            raise ValueError(f"{_PREFIX}CA is not set; it is the path of the CA bundle, such as /etc/client-ca/ca.crt")
+        ca = taken_ca(options, f"{PREFIX}CA")
         try:
-            return ClientCertAuthenticator(options.pop("ca"), **options)
+            return ClientCertAuthenticator(ca, **options)
         except TypeError as error:
-            raise ValueError(f"a value of {_PREFIX}CA, {_PREFIX}... is not of its type: {error}") from error
-
-
-def _options(values: Mapping[str, Any]) -> dict[str, Any]:
-    unknown = sorted(values.keys() - _TEXTS.keys() - {*_OBJECTS})
-    if unknown:
-        known = ", ".join(map(_key, (*_OBJECTS, *_TEXTS)))
-        raise ValueError(f"{_key(unknown[0])} is not an option; there are {known}")
-    options = {}
-    for name, value in values.items():
-        if value is not None and value != "":
-            try:
-                options[name] = _TEXTS[name](value) if isinstance(value, str) and name in _TEXTS else value
-            except ValueError as error:
-                raise ValueError(f"{_key(name)}={value!r}: {error}") from error
-    return options
+            raise ValueError(f"a value of {PREFIX}CA, {PREFIX}... is not of its type: {error}") from error
 
 
 def _key(name: str) -> str:
-    return _PREFIX + name.upper()
+    return PREFIX + name.upper()
 
 
 def _state() -> ClientCertState:

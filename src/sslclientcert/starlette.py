@@ -21,7 +21,7 @@ try:
 except ModuleNotFoundError as _missing:
     raise ImportError(f'{__name__} needs Starlette: pip install "sslclientcert[starlette]"') from _missing
 
-from ._gateway import JUDGED, answer_to
+from ._gateway import DECIDED, answer_to
 from .core.authenticator import ClientCertAuthenticator
 from .core.errors import ClientCertError
 from .core.identity import ClientIdentity
@@ -168,7 +168,7 @@ def identity_of(
     Raises:
         ClientCertError: the client is refused.
     """
-    judged: Mapping[ClientCertAuthenticator, ClientIdentity | None] = scope.get(JUDGED, {})
+    judged: Mapping[ClientCertAuthenticator, ClientIdentity | None] = scope.get(DECIDED, {})
     if authenticator not in judged:
         return authenticator.authenticate_scope(scope, required=required)
     identity = judged[authenticator]

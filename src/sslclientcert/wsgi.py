@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from ._gateway import JUDGED, Exempt, PerIdentity, answer_to, exemption, require_arguments
+from ._gateway import DECIDED, Exempt, PerIdentity, answer_to, exemption, require_arguments
 from .core.authenticator import ClientCertAuthenticator
 from .core.errors import ClientCertError
 from .core.identity import ClientIdentity
@@ -124,7 +124,7 @@ class ClientCertMiddleware:
             for key in [key for key in environ if key.startswith(_PREFIX)]:
                 del environ[key]
         environ[_IDENTITY] = identity
-        environ[JUDGED] = {**environ.get(JUDGED, {}), self._authenticator: identity}
+        environ[DECIDED] = {**environ.get(DECIDED, {}), self._authenticator: identity}
         if identity is None:
             environ["SSL_CLIENT_VERIFY"] = "NONE"
         else:

@@ -192,7 +192,7 @@ def test_each_authenticator_leaves_its_own_finding_to_the_adapters_behind_it(
     middleware = ClientCertMiddleware(application, inner, required=False)
     call(ClientCertMiddleware(middleware, outer), scope_of(alice.scope_headers()))
     assert application.scope is not None
-    found = application.scope["sslclientcert.judged"]
+    found = application.scope["sslclientcert.decided"]
     assert (found[outer].common_name, found[inner]) == ("alice", None)
     assert application.identity is None
 

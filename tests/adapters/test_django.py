@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sslclientcert import ClientCertAuthenticator, ClientIdentity, rules
-from sslclientcert.core.authenticator import OPTIONS_FROM_TEXT
+from sslclientcert.core.options import OPTIONS as OPTIONS_OF_AUTHENTICATOR
 from sslclientcert.testing import ClientCA, IssuedCertificate, forged_identity, trusting
 
 from . import wsgi_applications
@@ -144,17 +144,23 @@ def test_an_overridden_setting_is_in_force_until_the_end_of_the_override(bundle:
 @pytest.mark.parametrize(
     ("settings", "complaint"),
     [
-        (None, "must be a dict"),
+        ([("CA", "CA")], "must be a dict"),
+        (None, "CA is not set"),
         ({}, "CA is not set"),
-        ({"CA": "CA", "REQUIER": True}, "'REQUIER'] is no setting; there are CA, CRL"),
+        ({"CA": "CA", "REQUIER": True}, "REQUIER is not an option; did you mean REQUIRED?; there are CA, CRL"),
+        ({"CA": "CA", "required": True}, "required is not an option; did you mean REQUIRED?"),
+        ({"CA": "CA", 5: True}, "5 is not an option"),
         ({"CA": "CA", "PROXY": "nginx2"}, "unknown proxy 'nginx2'"),
-        ({"CA": "CA", "REQUIRED": "false"}, "REQUIRED must be True or False"),
-        ({"CA": "CA", "MAX_DEPTH": "many"}, "MAX_DEPTH is 'many'"),
+        ({"CA": "CA", "REQUIRED": 1}, "REQUIRED must be True or False"),
+        ({"CA": "CA", "REQUIRED": "maybe"}, "REQUIRED='maybe': say one of 1, true"),
+        ({"CA": "CA", "CRL": ""}, "CRL='' is empty"),
+        ({"CA": "CA", "MAX_DEPTH": "many"}, "MAX_DEPTH='many'"),
         ({"CA": "CA", "TRUSTED_PROXIES": ["ingress"]}, "'ingress' is not an address"),
         ({"CA": "CA", "EXEMPT": "/healthz"}, "write exempt=['/healthz']"),
         ({"CA": "CA", "EXEMPT": ["healthz"]}, "start with '/'"),
         ({"CA": "CA", "AUTHORIZE": "no.such.rule"}, "No module named 'no'"),
         ({"CA": "CA", "USER_FROM": "dns"}, "one of common_name, email, upn, spiffe_id, fingerprint"),
+        ({"CA": "CA", "USER_FROM": "comon_name"}, "did you mean 'common_name'?"),
         ({"CA": "CA", "USER_FROM": names_later}, "not awaited"),
         ({"CA": "CA", "CREATE_USERS": True, "USER_FROM": "email"}, "CREATE_USERS gives users a user name"),
         ({"AUTHENTICATOR": for_dotted_path, "PROXY": "nginx"}, "AUTHENTICATOR has its own PROXY"),
@@ -167,6 +173,36 @@ def test_a_wrong_setting_is_told_when_the_application_starts(settings: Any, comp
     with configured(settings), pytest.raises(ImproperlyConfigured) as raised:
         get("/")
     assert complaint in str(raised.value)
+
+
+@pytest.mark.parametrize("text", ["false", "0", "no", "off"])
+def test_a_flag_may_be_a_text(text: str, bundle: Path) -> None:
+    with configured({"CA": bundle, "REQUIRED": text, "KEEP_HEADERS": text}):
+        assert get("/").status_code == 200
+
+
+def test_the_environment_configures_what_the_setting_does_not_say(
+    bundle: Path, ca: ClientCA, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSLCLIENTCERT_CA", str(bundle))
+    monkeypatch.setenv("SSLCLIENTCERT_PROXY", "traefik")
+    monkeypatch.setenv("SSLCLIENTCERT_REQUIRED", "no")
+    for settings, proxy in ((None, "traefik"), ({}, "traefik"), ({"PROXY": "nginx", "CRL": None}, "nginx")):
+        with configured(settings):
+            assert authenticator().proxy.name == proxy
+            assert get("/").status_code == 200
+    with configured({"AUTHENTICATOR": ca.authenticator("caddy")}):
+        assert authenticator().proxy.name == "caddy"
+        assert get("/").status_code == 403
+
+
+def test_a_wrong_variable_of_the_environment_is_told_by_its_name(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSLCLIENTCERT_TRUSTED_PROXY", "10.0.0.1")
+    with configured({"CA": bundle}), pytest.raises(ImproperlyConfigured) as raised:
+        get("/")
+    assert "SSLCLIENTCERT_TRUSTED_PROXY is not an option; did you mean SSLCLIENTCERT_TRUSTED_PROXIES?" in str(
+        raised.value
+    )
 
 
 def test_a_wrong_value_keeps_its_cause(bundle: Path) -> None:
@@ -657,7 +693,7 @@ def test_the_command_says_what_is_wrong(bundle: Path) -> None:
     with configured({"CA": bundle, "PROXY": "nginx2"}), pytest.raises(SystemCheckError) as raised:
         call_command("check", stdout=StringIO(), stderr=StringIO())
     assert "sslclientcert.E001" in str(raised.value)
-    assert "unknown proxy 'nginx2'; the table has nginx-ingress" in str(raised.value)
+    assert "unknown proxy 'nginx2'; did you mean 'nginx'?; the table has nginx-ingress" in str(raised.value)
 
 
 def test_the_command_warns_of_any_peer_where_it_is_asked_about_deployment(bundle: Path) -> None:
@@ -668,7 +704,7 @@ def test_the_command_warns_of_any_peer_where_it_is_asked_about_deployment(bundle
     assert "sslclientcert.W001" in str(raised.value)
 
 
-OPTIONS = [*OPTIONS_FROM_TEXT, "ca", "authorize", "audit", "authenticator", "required", "exempt", "keep_headers"]
+OPTIONS = [*OPTIONS_OF_AUTHENTICATOR, "authorize", "audit", "authenticator", "required", "exempt", "keep_headers"]
 
 
 @pytest.mark.parametrize("option", [*OPTIONS, "user_from", "user_field", "create_users"])

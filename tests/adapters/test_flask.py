@@ -29,10 +29,11 @@ from werkzeug.serving import make_server
 
 from examples.demo.processes import listen, serve
 from sslclientcert import PROXIES, ClientCertAuthenticator, ClientIdentity, rules
-from sslclientcert._gateway import JUDGED
+from sslclientcert._gateway import DECIDED
 from sslclientcert.core import errors
-from sslclientcert.core.authenticator import OPTIONS_FROM_TEXT, Decision
+from sslclientcert.core.authenticator import Decision
 from sslclientcert.core.errors import ClientCertError
+from sslclientcert.core.options import OPTIONS as OPTIONS_OF_AUTHENTICATOR
 from sslclientcert.flask import (
     ClientCert,
     ClientCertForbidden,
@@ -259,7 +260,7 @@ def test_the_identity_goes_along_into_a_thread_with_the_context(ca: ClientCA, al
 
 def test_an_environ_can_not_bring_its_own_identity(ca: ClientCA) -> None:
     forged = forged_identity("mallory")
-    environ = {"sslclientcert.identity": forged, JUDGED: {ca.authenticator(): forged}, "SSL_CLIENT_S_DN": "CN=mallory"}
+    environ = {"sslclientcert.identity": forged, DECIDED: {ca.authenticator(): forged}, "SSL_CLIENT_S_DN": "CN=mallory"}
     assert get(app_with(ca.authenticator()), environ_overrides=environ) == (403, "certificate_missing")
     assert get(optional(ca.authenticator()), environ_overrides=environ) == (200, "nobody")
 
@@ -587,15 +588,38 @@ def test_objects_are_options_too(ca: ClientCA, alice: IssuedCertificate) -> None
     assert len(found) == 1
 
 
+def test_the_environment_configures_what_the_configuration_does_not_say(
+    bundle: str, ca: ClientCA, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSLCLIENTCERT_CA", bundle)
+    monkeypatch.setenv("SSLCLIENTCERT_PROXY", "traefik")
+    monkeypatch.setenv("SSLCLIENTCERT_REQUIRED", "off")
+    found = {}
+    for name, config in (("none", {}), ("other", {"SSLCLIENTCERT_PROXY": "nginx", "SSLCLIENTCERT_CRL": None})):
+        app = Flask(name)
+        app.config.from_mapping(config)
+        ClientCert(app)
+        state = app.extensions["sslclientcert"]
+        found[name] = (state.authenticator.proxy.name, state.required)
+    assert found == {"none": ("traefik", False), "other": ("nginx", False)}
+    given = Flask("given")
+    ClientCert(given, authenticator=ca.authenticator("caddy"))
+    assert given.extensions["sslclientcert"].required
+    monkeypatch.setenv("SSLCLIENTCERT_TRUSTED_PROXY", "10.0.0.1")
+    with pytest.raises(ValueError, match="did you mean SSLCLIENTCERT_TRUSTED_PROXIES"):
+        ClientCert(Flask("wrong"))
+
+
 @pytest.mark.parametrize(
     ("config", "words"),
     [
         ({}, "SSLCLIENTCERT_CA is not set"),
         ({"CA": None}, "SSLCLIENTCERT_CA is not set"),
-        ({"CA": ""}, "SSLCLIENTCERT_CA is not set"),
+        ({"CA": ""}, "SSLCLIENTCERT_CA='' is empty"),
+        ({"CRL": " "}, "SSLCLIENTCERT_CRL=' ' is empty"),
         ({"TRUSTED_PROXY": "10.0.0.1"}, "SSLCLIENTCERT_TRUSTED_PROXY is not an option"),
         ({"EXEMPT": None}, "SSLCLIENTCERT_EXEMPT is not an option"),
-        ({"REQUIRED": "maybe"}, "SSLCLIENTCERT_REQUIRED='maybe': say true or false"),
+        ({"REQUIRED": "maybe"}, "SSLCLIENTCERT_REQUIRED='maybe': say one of 1, true"),
         ({"REQUIRED": 0}, "SSLCLIENTCERT_REQUIRED must be True or False"),
         ({"PROXY": "ngnix"}, "ngnix"),
         ({"TRUSTED_PROXIES": []}, "trusted_proxies is empty"),
@@ -650,7 +674,7 @@ def test_a_list_of_revoked_certificates_can_be_configured(ca: ClientCA, bundle: 
     assert get(app, ca.revoked()) == (403, "certificate_revoked")
 
 
-@pytest.mark.parametrize("option", [*OPTIONS_FROM_TEXT, "ca", "authorize", "audit", "required"])
+@pytest.mark.parametrize("option", [*OPTIONS_OF_AUTHENTICATOR, "authorize", "audit", "required"])
 def test_the_page_names_every_key(option: str) -> None:
     assert re.search(rf"`(SSLCLIENTCERT)?_{option.upper()}\b", PAGE.read_text(encoding="utf-8"))
 
@@ -747,7 +771,7 @@ def judged_in_front(app: Flask, authenticator: ClientCertAuthenticator, identity
     original = app.wsgi_app
 
     def wsgi_app(environ: Any, start_response: Any) -> Any:
-        return original({**environ, JUDGED: {authenticator: identity}}, start_response)
+        return original({**environ, DECIDED: {authenticator: identity}}, start_response)
 
     app.wsgi_app = wsgi_app  # type: ignore[method-assign]
     yield

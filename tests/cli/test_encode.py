@@ -43,7 +43,7 @@ def test_the_certificate_header_may_have_another_name(command: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--proxy", "ngnix", "leaf.crt"], "unknown proxy 'ngnix'; the table has nginx-ingress"),
+        (["--proxy", "ngnix", "leaf.crt"], "unknown proxy 'ngnix'; did you mean 'nginx'?; the table has nginx-ingress"),
         (["--proxy", "envoy", "header.txt"], "header.txt: it holds no certificate in PEM"),
         (["--proxy", "envoy", "client.key"], "client.key: it holds a private key"),
         (["--proxy", "envoy", "nowhere.crt"], "nowhere.crt: there is no such file"),

@@ -50,7 +50,9 @@ def test_json_has_the_fields_of_the_rows(command: Command) -> None:
 def test_an_unknown_proxy_is_met_with_those_there_are(command: Command) -> None:
     said = command("proxies", "ngnix")
     assert (said.status, said.out) == (2, "")
-    assert said.err.startswith("sslclientcert: unknown proxy 'ngnix'; the table has nginx-ingress, nginx, envoy, ")
+    assert said.err.startswith(
+        "sslclientcert: unknown proxy 'ngnix'; did you mean 'nginx'?; the table has nginx-ingress, nginx, envoy, "
+    )
 
 
 # These name the header themselves.

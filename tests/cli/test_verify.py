@@ -385,7 +385,7 @@ def test_the_bundle_may_come_through_a_pipe(command: Command, ca: ClientCA) -> N
         (["--ca", "header.txt", "leaf.crt"], "header.txt"),
         (["--ca", "ca.crt", "--crl", "ca.crt", "leaf.crt"], "ca.crt: PEM block 1 is a CERTIFICATE"),
         (["--ca", "ca.crt", "ca.crl"], "CRLs go into --crl"),
-        (["--ca", "ca.crt", "--proxy", "nginxx", "leaf.crt"], "unknown proxy 'nginxx'; the table has nginx-ingress,"),
+        (["--ca", "ca.crt", "--proxy", "nginxx", "leaf.crt"], "unknown proxy 'nginxx'; did you mean 'nginx'?"),
         (["--ca", "ca.crt", "--header", "not a name", "leaf.crt"], "'not a name' is not a header name"),
         (["leaf.crt"], "--ca"),
     ],

@@ -7,10 +7,12 @@ import hashlib
 import urllib.parse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import get_args
 
 import pytest
 
 from sslclientcert import PROXIES, ClientCertAuthenticator, ClientCertError, PresentedChain, TrustStore
+from sslclientcert.core.proxies import ProxyName
 from sslclientcert.testing import encode
 
 from .pki import Party, authority, client, private_key
@@ -24,8 +26,8 @@ CAROL = client("carol", INTERMEDIATE, key=private_key("P-256", 14))
 STRANGE_ROOT = authority("Test Root", key=private_key("P-256", 15))
 STRANGER = client("alice", STRANGE_ROOT, key=private_key("P-256", 16))
 
-ROWS = tuple(PROXIES)
-CHAIN_ROWS = ("envoy", "traefik", "haproxy", "rfc9440", "aws-alb", "gcp", "cloudflare")
+ROWS: tuple[ProxyName, ...] = get_args(ProxyName)
+CHAIN_ROWS: tuple[ProxyName, ...] = ("envoy", "traefik", "haproxy", "rfc9440", "aws-alb", "gcp", "cloudflare")
 
 
 @pytest.fixture(scope="session")

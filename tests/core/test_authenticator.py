@@ -18,6 +18,7 @@ from cryptography import x509
 from sslclientcert import PROXIES, ClientCertAuthenticator, ClientCertError, ClientIdentity, TrustStore, rules
 from sslclientcert.core.authenticator import Decision
 from sslclientcert.core.errors import quoted
+from sslclientcert.core.proxies import ProxyName
 from sslclientcert.testing import encode
 
 from .conftest import (
@@ -69,7 +70,7 @@ def scope_of(headers: Headers, peer: object = (ADDRESS, 1)) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("proxy", ROWS)
-def test_the_client_of_every_proxy_is_known_from_headers_environ_and_scope(proxy: str, store: TrustStore) -> None:
+def test_the_client_of_every_proxy_is_known_from_headers_environ_and_scope(proxy: ProxyName, store: TrustStore) -> None:
     authenticator = ClientCertAuthenticator(store, proxy=proxy)
     headers = headers_of(ALICE, proxy)
 
@@ -79,7 +80,7 @@ def test_the_client_of_every_proxy_is_known_from_headers_environ_and_scope(proxy
 
 
 @pytest.mark.parametrize("proxy", ROWS)
-def test_a_client_without_a_certificate_is_nobody_behind_every_proxy(proxy: str, store: TrustStore) -> None:
+def test_a_client_without_a_certificate_is_nobody_behind_every_proxy(proxy: ProxyName, store: TrustStore) -> None:
     authenticator = ClientCertAuthenticator(store, proxy=proxy)
 
     for headers in (encode(None, proxy), {}, {"host": "example.org"}):
@@ -90,14 +91,14 @@ def test_a_client_without_a_certificate_is_nobody_behind_every_proxy(proxy: str,
 
 @pytest.mark.parametrize("proxy", ROWS)
 def test_a_strangers_certificate_is_refused_behind_every_proxy_whatever_the_proxy_says(
-    proxy: str, store: TrustStore
+    proxy: ProxyName, store: TrustStore
 ) -> None:
     with refused("certificate_untrusted"):
         ClientCertAuthenticator(store, proxy=proxy).authenticate(headers_of(STRANGER, proxy), peer=ADDRESS)
 
 
 @pytest.mark.parametrize("proxy", CHAIN_ROWS)
-def test_a_forwarded_intermediate_completes_the_path(proxy: str, store: TrustStore) -> None:
+def test_a_forwarded_intermediate_completes_the_path(proxy: ProxyName, store: TrustStore) -> None:
     authenticator = ClientCertAuthenticator(store, proxy=proxy)
 
     assert is_of(authenticator.authenticate(headers_of(CAROL, proxy, INTERMEDIATE), peer=ADDRESS), CAROL)
@@ -106,7 +107,7 @@ def test_a_forwarded_intermediate_completes_the_path(proxy: str, store: TrustSto
 
 
 @pytest.mark.parametrize("proxy", ROWS)
-def test_a_leaf_that_a_client_issued_with_its_own_key_is_refused(proxy: str, store: TrustStore) -> None:
+def test_a_leaf_that_a_client_issued_with_its_own_key_is_refused(proxy: ProxyName, store: TrustStore) -> None:
     forged = client("admin", ALICE)
     with refused("certificate_untrusted", "certificate_unsuitable"):
         ClientCertAuthenticator(store, proxy=proxy).authenticate(headers_of(forged, proxy, ALICE), peer=ADDRESS)
@@ -116,7 +117,7 @@ def test_a_leaf_that_a_client_issued_with_its_own_key_is_refused(proxy: str, sto
 @pytest.mark.parametrize("separator", [",", ", "])
 @pytest.mark.parametrize("order", ["forged first", "forged last"])
 def test_a_header_that_a_wsgi_server_joined_with_a_forged_one_gives_nobody(
-    proxy: str, separator: str, order: str, store: TrustStore
+    proxy: ProxyName, separator: str, order: str, store: TrustStore
 ) -> None:
     """gunicorn, werkzeug and others join with "," and waitress, uWSGI and mod_wsgi with ", "."""
     headers = headers_of(MALLORY, proxy)
@@ -131,7 +132,7 @@ def test_a_header_that_a_wsgi_server_joined_with_a_forged_one_gives_nobody(
 @pytest.mark.parametrize("proxy", ROWS)
 @pytest.mark.parametrize("absent", ["", "(null)", "::"])
 def test_a_genuine_no_certificate_that_was_joined_with_a_forged_header_gives_nobody(
-    proxy: str, absent: str, store: TrustStore
+    proxy: ProxyName, absent: str, store: TrustStore
 ) -> None:
     authenticator = ClientCertAuthenticator(store, proxy=proxy)
     name, forged = PROXIES[proxy].certificate_header, certificate_header(ALICE, proxy)
@@ -144,7 +145,7 @@ def test_a_genuine_no_certificate_that_was_joined_with_a_forged_header_gives_nob
 @pytest.mark.parametrize("proxy", ROWS)
 @pytest.mark.parametrize("forge", [str, str.title, lambda name: name.replace("-", "_"), str.upper])
 def test_a_forged_header_beside_a_genuine_one_gives_nobody_in_either_order(
-    proxy: str, forge: Callable[[str], str], store: TrustStore
+    proxy: ProxyName, forge: Callable[[str], str], store: TrustStore
 ) -> None:
     authenticator = ClientCertAuthenticator(store, proxy=proxy)
     genuine = list(headers_of(MALLORY, proxy).items())
@@ -163,7 +164,7 @@ def test_a_forged_header_beside_a_genuine_one_gives_nobody_in_either_order(
 
 
 @pytest.mark.parametrize("proxy", ROWS)
-def test_the_headers_of_other_proxies_are_never_looked_at(proxy: str, store: TrustStore) -> None:
+def test_the_headers_of_other_proxies_are_never_looked_at(proxy: ProxyName, store: TrustStore) -> None:
     authenticator = ClientCertAuthenticator(store, proxy=proxy)
     foreign: dict[str, str] = {}
     for other in ROWS:
@@ -175,7 +176,7 @@ def test_the_headers_of_other_proxies_are_never_looked_at(proxy: str, store: Tru
 
 
 @pytest.mark.parametrize("proxy", ROWS)
-def test_the_guarded_names_are_those_of_the_row_in_every_spelling(proxy: str, store: TrustStore) -> None:
+def test_the_guarded_names_are_those_of_the_row_in_every_spelling(proxy: ProxyName, store: TrustStore) -> None:
     authenticator = ClientCertAuthenticator(store, proxy=proxy, shared_secret=("X_Secret", "s"))
     read = {name for name in PROXIES[proxy].headers if name is not None}
 
@@ -282,9 +283,9 @@ def test_a_genuine_verdict_and_names_beside_somebody_elses_certificate_are_refus
 
 
 def test_where_the_proxy_sends_no_names_the_certificates_are_not_parsed(ingress: ClientCertAuthenticator) -> None:
-    without_a_leaf: Any = SimpleNamespace(plain=None)
+    without_a_leaf: Any = SimpleNamespace(leaf=None)
     for absent in (None, ""):
-        ingress._require_same_names(without_a_leaf, absent, absent)
+        ingress._companions.require_of(without_a_leaf, ("pem", None, None, None, absent, absent, None))
 
 
 @pytest.mark.parametrize("whose", [SUBJECT, ISSUER])
@@ -517,7 +518,7 @@ def test_envoys_two_hops_give_nobody_unless_one_element_is_chosen_on_purpose(sto
 
 
 @pytest.mark.parametrize("proxy", [name for name in ROWS if PROXIES[name].verdict_header])
-def test_the_proxys_success_can_be_required(proxy: str, store: TrustStore) -> None:
+def test_the_proxys_success_can_be_required(proxy: ProxyName, store: TrustStore) -> None:
     authenticator = ClientCertAuthenticator(store, proxy=proxy, require_proxy_success=True)
     verdict = PROXIES[proxy].verdict_header
     assert verdict is not None
@@ -727,7 +728,7 @@ def test_a_shared_secret_that_could_never_arrive_is_a_configuration_fault(secret
 
 
 @pytest.mark.parametrize("proxy", ROWS)
-def test_what_is_over_the_limit_is_too_large_before_it_is_decoded(proxy: str, store: TrustStore) -> None:
+def test_what_is_over_the_limit_is_too_large_before_it_is_decoded(proxy: ProxyName, store: TrustStore) -> None:
     authenticator = ClientCertAuthenticator(store, proxy=proxy)
     headers = {**headers_of(ALICE, proxy), PROXIES[proxy].certificate_header: "%" * 1_000_000}
 
@@ -740,7 +741,9 @@ def test_what_is_over_the_limit_is_too_large_before_it_is_decoded(proxy: str, st
 @pytest.mark.parametrize(
     "unit", ["%41", "%", "A", "AAAA,", "=", ":", '"', "\\", "URI=,", "MAAwADAA", "-----BEGIN", " "]
 )
-def test_a_megabyte_of_garbage_is_refused_under_a_raised_limit_too(proxy: str, unit: str, store: TrustStore) -> None:
+def test_a_megabyte_of_garbage_is_refused_under_a_raised_limit_too(
+    proxy: ProxyName, unit: str, store: TrustStore
+) -> None:
     authenticator = ClientCertAuthenticator(store, proxy=proxy, max_header_bytes=2_000_000)
     with pytest.raises(ClientCertError) as caught:
         authenticator.authenticate({PROXIES[proxy].certificate_header: unit * (1_000_000 // len(unit))}, peer=ADDRESS)
@@ -939,13 +942,13 @@ def test_a_refusal_is_a_warning_and_a_missing_certificate_is_not(
 def counted(authenticator: ClientCertAuthenticator, monkeypatch: pytest.MonkeyPatch) -> list[None]:
     """Count how often something is decoded rather than remembered."""
     decoded: list[None] = []
-    present = authenticator._present
+    original = authenticator._companions.require_grammar
 
-    def counting(values: Any) -> Any:
+    def counting(values: Any) -> None:
         decoded.append(None)
-        return present(values)
+        original(values)
 
-    monkeypatch.setattr(authenticator, "_present", counting)
+    monkeypatch.setattr(authenticator._companions, "require_grammar", counting)
     return decoded
 
 
@@ -1235,8 +1238,11 @@ def test_the_process_environment_is_where_it_looks_by_default(bundle: str, monke
     ("environ", "message"),
     [
         ({}, "SSLCLIENTCERT_CA is not set"),
-        ({"SSLCLIENTCERT_CA": ""}, "SSLCLIENTCERT_CA is not set"),
-        ({"SSLCLIENTCERT_TRUSTED_PROXY": "10.0.0.0/8"}, "SSLCLIENTCERT_TRUSTED_PROXY is not an option"),
+        ({"SSLCLIENTCERT_CA": ""}, "SSLCLIENTCERT_CA='' is empty"),
+        (
+            {"SSLCLIENTCERT_TRUSTED_PROXY": "10.0.0.0/8"},
+            "TRUSTED_PROXY is not an option; did you mean SSLCLIENTCERT_TRUSTED_PROXIES",
+        ),
         ({"SSLCLIENTCERT_AUTHORIZE": "x"}, "is not an option; there are SSLCLIENTCERT_CA"),
         ({"SSLCLIENTCERT_REQUIRE_PROXY_SUCCESS": "maybe"}, "SSLCLIENTCERT_REQUIRE_PROXY_SUCCESS='maybe'"),
         ({"SSLCLIENTCERT_MAX_DEPTH": "deep"}, "SSLCLIENTCERT_MAX_DEPTH='deep'"),

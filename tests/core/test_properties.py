@@ -23,6 +23,7 @@ from sslclientcert import (
     TrustStore,
     decode,
 )
+from sslclientcert.core.proxies import ProxyName
 from sslclientcert.testing import encode
 
 from .conftest import (
@@ -49,7 +50,7 @@ LATIN_1 = st.binary(max_size=40)
 
 
 @functools.cache
-def authenticator(proxy: str) -> ClientCertAuthenticator:
+def authenticator(proxy: ProxyName) -> ClientCertAuthenticator:
     return ClientCertAuthenticator(
         TrustStore([ROOT.certificate]), proxy=proxy, trusted_proxies="*", max_header_bytes=1_000_000
     )
@@ -75,7 +76,7 @@ def der_of(identity: ClientIdentity) -> bytes:
 # Any headers whatever
 
 
-def names_for(proxy: str) -> st.SearchStrategy[Any]:
+def names_for(proxy: ProxyName) -> st.SearchStrategy[Any]:
     own = sorted(authenticator(proxy).guarded_headers)
     respelled = st.sampled_from(own).flatmap(
         lambda name: st.sampled_from([name, name.upper(), name.title(), name.replace("-", "_"), name + " "])
@@ -85,7 +86,7 @@ def names_for(proxy: str) -> st.SearchStrategy[Any]:
     )
 
 
-def values_for(proxy: str) -> st.SearchStrategy[Any]:
+def values_for(proxy: ProxyName) -> st.SearchStrategy[Any]:
     good = [*headers_of(ALICE, proxy).values(), *headers_of(STRANGER, proxy).values(), *(encode(None, proxy).values())]
     said = ["SUCCESS", "NONE", "FAILED:x", "", "(null)", "::", "0", "1", "true", "false", "CN=alice", "CN=Test Root"]
     text = st.sampled_from([*good, *said])
@@ -153,7 +154,7 @@ def test_whatever_the_scope_nothing_else_comes_out(data: st.DataObject) -> None:
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(ROWS), st.one_of(ANYTHING, LATIN_1, st.none(), st.text('%=,:;"\\AaCert-\n ', max_size=60)))
 @example("envoy", 'Hash=\ud800;Cert="' + ENCODERS["url-pem"](ALICE.der) + '"')
-def test_whatever_is_decoded_a_chain_or_a_refusal_comes_out(proxy: str, value: Any) -> None:
+def test_whatever_is_decoded_a_chain_or_a_refusal_comes_out(proxy: ProxyName, value: Any) -> None:
     try:
         presented = decode(value, proxy)
     except ClientCertError as error:
@@ -237,7 +238,7 @@ def test_no_join_of_two_headers_makes_it_the_other_certificate(data: st.DataObje
 @settings(max_examples=100, deadline=None)
 @given(st.sampled_from(ROWS), st.text(max_size=12), st.integers(0, 10**40))
 @pytest.mark.filterwarnings("ignore:Attribute's length:UserWarning")
-def test_what_is_encoded_is_decoded_byte_for_byte(proxy: str, name: str, serial: int) -> None:
+def test_what_is_encoded_is_decoded_byte_for_byte(proxy: ProxyName, name: str, serial: int) -> None:
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name or "x")])
     party = client(subject, INTERMEDIATE, serial=serial % 2**158 + 1, key=private_key("P-256", 14))
     headers = encode(party.certificate, proxy, intermediates=[INTERMEDIATE.certificate])
@@ -251,7 +252,7 @@ def test_what_is_encoded_is_decoded_byte_for_byte(proxy: str, name: str, serial:
 
 
 @functools.cache
-def authenticator_with_intermediate(proxy: str) -> ClientCertAuthenticator:
+def authenticator_with_intermediate(proxy: ProxyName) -> ClientCertAuthenticator:
     return ClientCertAuthenticator(TrustStore([ROOT.certificate, INTERMEDIATE.certificate]), proxy=proxy)
 
 
@@ -314,13 +315,15 @@ def test_no_edit_of_a_certificate_gives_an_identity(data: st.DataObject) -> None
         assert der_of(identity) == der == ALICE.der
 
 
-def headers_of_der(der: bytes, proxy: str) -> dict[str, str]:
+def headers_of_der(der: bytes, proxy: ProxyName) -> dict[str, str]:
     return {PROXIES[proxy].certificate_header: ENCODERS[PROXIES[proxy].certificate_encoding](der)}
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.sampled_from(CHAIN_ROWS), st.permutations([CAROL, INTERMEDIATE, ROOT, ALICE, STRANGER]), st.integers(1, 5))
-def test_no_order_of_certificates_gives_anybody_but_the_first(proxy: str, parties: list[Party], length: int) -> None:
+def test_no_order_of_certificates_gives_anybody_but_the_first(
+    proxy: ProxyName, parties: list[Party], length: int
+) -> None:
     leaf, *others = parties[:length]
 
     identity = outcome(authenticator(proxy).authenticate, headers_of(leaf, proxy, *others))

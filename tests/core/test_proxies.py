@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import re
 import time
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from sslclientcert import PROXIES, Proxy
 from sslclientcert.core.decoding import ENCODINGS
-from sslclientcert.core.proxies import proxy_named
+from sslclientcert.core.proxies import ProxyName, proxy_named
 
 from .conftest import ALICE, ROWS, certificate_header, headers_of
 
@@ -41,6 +41,10 @@ FACTS = {
 
 def row(**changes: Any) -> Proxy:
     return Proxy(**{"name": "mine", "certificate_header": "x-cert", "certificate_encoding": "url-pem", **changes})
+
+
+def test_type_checkers_know_the_names_of_all_proxies() -> None:
+    assert get_args(ProxyName) == tuple(PROXIES)
 
 
 def test_the_table_has_the_rows_of_the_contract() -> None:

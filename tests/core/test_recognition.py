@@ -124,7 +124,7 @@ def test_the_certificate_header_of_another_proxy_from_a_trusted_peer_is_told_onc
 
 def test_it_is_told_again_after_a_minute(store: TrustStore, warned: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
-    monkeypatch.setattr("sslclientcert.core.authenticator.time.monotonic", lambda: now)
+    monkeypatch.setattr("sslclientcert.core.recognition.time.monotonic", lambda: now)
     authenticator = ClientCertAuthenticator(store)
     for now in (1000.0, 1059.0, 1061.0, 1062.0):
         authenticator.authenticate(headers_of(ALICE, "traefik"), peer=ADDRESS)

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from sslclientcert import ClientCertError
-from sslclientcert.core.authenticator import DEFAULT_MAX_HEADER_BYTES, OPTIONS_FROM_TEXT
+from sslclientcert.core.authenticator import DEFAULT_MAX_HEADER_BYTES
 from sslclientcert.core.decoding import ENCODINGS
+from sslclientcert.core.options import OPTIONS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -73,6 +74,6 @@ def test_every_attack_of_the_threat_model_says_who_stops_it_how_probe_finds_it_a
 
 
 def test_the_variables_of_the_environment_are_options() -> None:
-    known = {"CA", *(each.upper() for each in OPTIONS_FROM_TEXT)}
+    known = {each.upper() for each in OPTIONS}
     for name in ("kubernetes.md", "leaving-ingress-nginx.md", "troubleshooting.md", "verification.md"):
         assert set(re.findall(r"\bSSLCLIENTCERT_([A-Z_]+)\b", page(name))) <= known, name

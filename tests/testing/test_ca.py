@@ -15,6 +15,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from sslclientcert import PROXIES, ClientCertError, ClientIdentity, PresentedChain, TrustStore, decode
 from sslclientcert.core import errors
+from sslclientcert.core.proxies import ProxyName
 from sslclientcert.testing import REFUSALS, ClientCA, IssuedCertificate, Refusal
 from sslclientcert.testing.ca import CertificateOptions, KeyKind
 
@@ -169,7 +170,7 @@ def test_intermediates_stand_between_the_root_and_the_client(deep_ca: ClientCA) 
 
 
 @pytest.mark.parametrize("proxy", PROXIES)
-def test_every_proxy_with_intermediates_is_read_back_as_the_same_client(deep_ca: ClientCA, proxy: str) -> None:
+def test_every_proxy_with_intermediates_is_read_back_as_the_same_client(deep_ca: ClientCA, proxy: ProxyName) -> None:
     alice = deep_ca.issue("alice", emails=["alice@example.org"])
     identity = deep_ca.authenticator(proxy, max_depth=2).authenticate(alice.headers(proxy), peer="testclient")
     assert identity is not None
@@ -211,7 +212,7 @@ def test_the_table_of_refusals_gives_each_code_the_status_of_its_error() -> None
 
 @pytest.mark.parametrize("refusal", REFUSALS, ids=[refusal.word for refusal in REFUSALS])
 @pytest.mark.parametrize("proxy", PROXIES)
-def test_each_way_to_be_wrong_is_refused_for_its_own_reason(ca: ClientCA, proxy: str, refusal: Refusal) -> None:
+def test_each_way_to_be_wrong_is_refused_for_its_own_reason(ca: ClientCA, proxy: ProxyName, refusal: Refusal) -> None:
     options = {} if refusal.word == "not_a_certificate" else OPTIONS
     mallory: IssuedCertificate = getattr(ca, refusal.word)("mallory", **options)
     with pytest.raises(ClientCertError) as refused:

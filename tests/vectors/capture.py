@@ -111,12 +111,14 @@ class Stage:
 
     def answer(self, row: str, headers: Lines) -> Entry:
         """What the library makes of it: the certificates that it finds, and what it answers."""
-        authenticator = ClientCertAuthenticator(TrustStore.from_pem(self.ca.pem), proxy=row, trusted_proxies="*")
+        authenticator = ClientCertAuthenticator(
+            TrustStore.from_pem(self.ca.pem), proxy=PROXIES[row], trusted_proxies="*"
+        )
         lines = [(name, value) for name, value in headers]
         try:
             identity = authenticator.authenticate(lines, peer="127.0.0.1")
         except ClientCertError as error:
-            said = error.code
+            said = str(error.code)
         else:
             said = "accepted" if identity else "no certificate"
         try:

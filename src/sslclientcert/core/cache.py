@@ -7,12 +7,17 @@ successes are ever put in, so nobody without a valid certificate can push an ent
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Hashable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
+from .headers import HeaderValues
 from .locks import ForkSafeLock
 
-__all__ = ["Cache"]
+__all__ = ["Cache", "interned", "weight"]
+
+_SIZE = 16 * 1024 * 1024
+_ENTRY_OVERHEAD = 3072  # the identity, its certificates and their place in the dictionaries
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -27,10 +32,10 @@ class Cache(Generic[K, V]):
         weigh: returns the bytes of an entry, by its key.
     """
 
-    def __init__(self, entries: int, size: int, weigh: Callable[[K], int]) -> None:
+    def __init__(self, entries: int, size: int = _SIZE, weigh: Callable[[K], int] | None = None) -> None:
         self._entries = entries // 2
         self._size = size // 2
-        self._weigh = weigh
+        self._weigh: Callable[[Any], int] = weight if weigh is None else weigh
         self._lock = ForkSafeLock()
         self.clear()
 
@@ -63,3 +68,15 @@ class Cache(Generic[K, V]):
 
     def __len__(self) -> int:
         return len(self._young.keys() | self._old.keys())
+
+
+def interned(values: HeaderValues) -> HeaderValues:
+    """Return the same values, of which those that are many clients' are in memory once: verdict and issuer."""
+    certificate, chain, verdict, presence, subject, issuer, *others = values
+    shared = verdict and sys.intern(verdict), presence, subject, issuer and sys.intern(issuer)
+    return certificate, chain, *shared, *others
+
+
+def weight(values: HeaderValues) -> int:
+    """Return the bytes of an entry whose key these values are."""
+    return sum(map(len, filter(None, values))) + _ENTRY_OVERHEAD

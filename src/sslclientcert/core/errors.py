@@ -8,7 +8,7 @@ Source: RFC 9457 (problem details) for the public form.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal, TypeAlias
 
 __all__ = [
     "CAExpired",
@@ -20,6 +20,7 @@ __all__ = [
     "CertificateUnsuitable",
     "CertificateUntrusted",
     "ClientCertError",
+    "ErrorCode",
     "ForwardingInconsistent",
     "HeaderAmbiguous",
     "HeaderMalformed",
@@ -30,6 +31,26 @@ __all__ = [
     "TrustStoreUnavailable",
     "quoted",
 ]
+
+ErrorCode: TypeAlias = Literal[
+    "certificate_missing",
+    "header_malformed",
+    "header_ambiguous",
+    "header_too_large",
+    "certificate_malformed",
+    "forwarding_inconsistent",
+    "proxy_untrusted",
+    "certificate_untrusted",
+    "certificate_expired",
+    "certificate_not_yet_valid",
+    "certificate_unsuitable",
+    "certificate_revoked",
+    "revocation_unknown",
+    "not_authorized",
+    "ca_expired",
+    "trust_store_unavailable",
+]
+"""The codes of the refusals: the same in every release, to branch or alert on."""
 
 _QUOTE_LIMIT = 200
 _DETAIL_LIMIT = 2000
@@ -53,7 +74,7 @@ class ClientCertError(Exception):
             it never goes to the client.
     """
 
-    code: ClassVar[str]
+    code: ClassVar[ErrorCode]
     status: ClassVar[int] = 403
     title: ClassVar[str]
 
@@ -76,14 +97,14 @@ class ClientCertError(Exception):
 class CertificateMissing(ClientCertError):
     """Nothing was presented and a certificate is required."""
 
-    code = "certificate_missing"
+    code: ClassVar[ErrorCode] = "certificate_missing"
     title = "A client certificate is required."
 
 
 class HeaderMalformed(ClientCertError):
     """A header is not what the configured proxy sends."""
 
-    code = "header_malformed"
+    code: ClassVar[ErrorCode] = "header_malformed"
     status = 400
     title = "The forwarded client certificate header is malformed."
 
@@ -91,7 +112,7 @@ class HeaderMalformed(ClientCertError):
 class HeaderAmbiguous(ClientCertError):
     """A header came twice, or beside another spelling of its own name."""
 
-    code = "header_ambiguous"
+    code: ClassVar[ErrorCode] = "header_ambiguous"
     status = 400
     title = "The forwarded client certificate header is ambiguous."
 
@@ -99,7 +120,7 @@ class HeaderAmbiguous(ClientCertError):
 class HeaderTooLarge(ClientCertError):
     """A header is longer than the configured limit."""
 
-    code = "header_too_large"
+    code: ClassVar[ErrorCode] = "header_too_large"
     status = 431
     title = "The forwarded client certificate header is too large."
 
@@ -107,7 +128,7 @@ class HeaderTooLarge(ClientCertError):
 class CertificateMalformed(ClientCertError):
     """The header was well-formed but what it holds is not an X.509 certificate."""
 
-    code = "certificate_malformed"
+    code: ClassVar[ErrorCode] = "certificate_malformed"
     status = 400
     title = "The forwarded client certificate cannot be parsed."
 
@@ -115,7 +136,7 @@ class CertificateMalformed(ClientCertError):
 class ForwardingInconsistent(ClientCertError):
     """What the proxy says contradicts itself."""
 
-    code = "forwarding_inconsistent"
+    code: ClassVar[ErrorCode] = "forwarding_inconsistent"
     status = 400
     title = "The forwarded client certificate headers contradict each other."
 
@@ -123,63 +144,63 @@ class ForwardingInconsistent(ClientCertError):
 class ProxyUntrusted(ClientCertError):
     """The headers came from a peer that may not speak them."""
 
-    code = "proxy_untrusted"
+    code: ClassVar[ErrorCode] = "proxy_untrusted"
     title = "Client certificate headers are not accepted from this peer."
 
 
 class CertificateUntrusted(ClientCertError):
     """No valid path leads from the certificate to an anchor of the trust store."""
 
-    code = "certificate_untrusted"
+    code: ClassVar[ErrorCode] = "certificate_untrusted"
     title = "The client certificate is not trusted."
 
 
 class CertificateExpired(ClientCertError):
     """The client's certificate has expired."""
 
-    code = "certificate_expired"
+    code: ClassVar[ErrorCode] = "certificate_expired"
     title = "The client certificate has expired."
 
 
 class CertificateNotYetValid(ClientCertError):
     """The client's certificate is not valid yet."""
 
-    code = "certificate_not_yet_valid"
+    code: ClassVar[ErrorCode] = "certificate_not_yet_valid"
     title = "The client certificate is not yet valid."
 
 
 class CertificateUnsuitable(ClientCertError):
     """The certificate is issued by a trusted CA but may not be used for client authentication."""
 
-    code = "certificate_unsuitable"
+    code: ClassVar[ErrorCode] = "certificate_unsuitable"
     title = "The certificate is not suitable for client authentication."
 
 
 class CertificateRevoked(ClientCertError):
     """The certificate, or one that it depends on, has been revoked."""
 
-    code = "certificate_revoked"
+    code: ClassVar[ErrorCode] = "certificate_revoked"
     title = "The client certificate has been revoked."
 
 
 class RevocationUnknown(ClientCertError):
     """No current certificate revocation list covers the certificate and policy demands one."""
 
-    code = "revocation_unknown"
+    code: ClassVar[ErrorCode] = "revocation_unknown"
     title = "The revocation status of the client certificate is unknown."
 
 
 class NotAuthorized(ClientCertError):
     """The identity is verified, and a rule refuses it."""
 
-    code = "not_authorized"
+    code: ClassVar[ErrorCode] = "not_authorized"
     title = "The client is not authorized."
 
 
 class CAExpired(ClientCertError):
     """A CA certificate above the client's has expired or is not valid yet; it is the operator's to renew."""
 
-    code = "ca_expired"
+    code: ClassVar[ErrorCode] = "ca_expired"
     status = 503
     title = "A CA certificate above the client's has expired or is not valid yet."
 
@@ -187,6 +208,6 @@ class CAExpired(ClientCertError):
 class TrustStoreUnavailable(ClientCertError):
     """The service has no usable trust store at this time."""
 
-    code = "trust_store_unavailable"
+    code: ClassVar[ErrorCode] = "trust_store_unavailable"
     status = 503
     title = "Client certificates cannot be verified at this time."

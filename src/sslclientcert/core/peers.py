@@ -20,21 +20,26 @@ middleware/proxy_fix.py.
 
 from __future__ import annotations
 
+import hmac
 import ipaddress
+import logging
 import re
 import socket
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .errors import ProxyUntrusted, quoted
+from .proxies import TOKEN
 
-__all__ = ["DEFAULT_TRUSTED_PROXIES", "UNIX", "TrustedProxies", "peer_of_environ", "peer_of_scope"]
+__all__ = ["DEFAULT_TRUSTED_PROXIES", "UNIX", "SharedSecret", "TrustedProxies", "peer_of_environ", "peer_of_scope"]
 
 UNIX = "unix"
 """The peer that is a unix socket, and the entry of `trusted_proxies` that trusts it."""
 
 DEFAULT_TRUSTED_PROXIES = ("127.0.0.1", "::1", UNIX)
 """This host, but not all of 127.0.0.0/8: the sidecar of a service mesh speaks for strangers from 127.0.0.6."""
+
+_log = logging.getLogger("sslclientcert")
 
 _UNADDRESSED = "unaddressed"
 _LOOPBACK = ("127.0.0.0/8", "::1/128")
@@ -138,12 +143,41 @@ class TrustedProxies:
         self._entries = ", ".join(entries)
         self._answers: dict[str | None, bool] = {}
 
+    @classmethod
+    def made_of(cls, trusted: str | Iterable[str] | TrustedProxies) -> TrustedProxies:
+        """Return the peers that a configuration trusts. Logs a warning if that is every peer.
+
+        A `TrustedProxies` is returned as it is, without the warning: `sslclientcert.testing` makes one on purpose.
+        """
+        if isinstance(trusted, TrustedProxies):
+            return trusted
+        made = cls(trusted)
+        if made.everybody:
+            _log.warning(
+                "trusted_proxies lets every peer send certificate headers (%s): a client that reaches the application "
+                "can act as anybody. Name the proxy's own addresses",
+                made._entries,
+            )
+        return made
+
     @property
     def everybody(self) -> bool:
         """Whether the entries let every peer through: `"*"`, or networks that together are all of IPv4 or of IPv6."""
         of_4 = ipaddress.collapse_addresses(each for each in self._networks if isinstance(each, ipaddress.IPv4Network))
         of_6 = ipaddress.collapse_addresses(each for each in self._networks if isinstance(each, ipaddress.IPv6Network))
         return self.any or not {"0.0.0.0/0", "::/0"}.isdisjoint(map(str, (*of_4, *of_6)))
+
+    def require_said(self) -> None:
+        """Refuse a caller that does not say the peer, unless every peer is trusted by `"*"`.
+
+        Raises:
+            TypeError: the message says what to pass.
+        """
+        if not self.any:
+            raise TypeError(
+                "authenticate() needs peer=, the address of the other end of the connection as your server tells it, "
+                'such as peer="10.0.0.7"; peer="unix" for a unix socket; None if the server tells no address'
+            )
 
     def require(self, peer: str | None) -> None:
         """Refuse a peer that is not a trusted proxy. None and "" are a peer without an address.
@@ -219,3 +253,48 @@ def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     if isinstance(network, ipaddress.IPv6Network) and network.network_address.ipv4_mapped and network.prefixlen >= 96:
         raise ValueError("write the IPv4 form: peers of a dual-stack socket are compared by that")
     return network
+
+
+class SharedSecret:
+    """A header that the proxy adds and whose value only it and the application know.
+
+    Not checked: that the proxy removes a client's own. A value that does not match refuses, so it need not.
+
+    Parameters:
+        secret: the header's name, and its value.
+
+    Attributes:
+        header: the header's name.
+
+    Raises:
+        ValueError: it could not arrive in a header. The message does not hold the value.
+    """
+
+    def __init__(self, secret: object) -> None:
+        if not isinstance(secret, tuple) or len(secret) != 2 or not all(isinstance(part, str) for part in secret):
+            raise ValueError(
+                'shared_secret is a tuple of a header\'s name and its value, such as ("x-proxy-secret", "...")'
+            )
+        header, value = secret
+        if not TOKEN.fullmatch(header):
+            raise ValueError(f"shared_secret: {header!r} is not the name of a header")
+        if not value or not value.isascii() or not value.isprintable() or value != value.strip():
+            raise ValueError("shared_secret: the value must be printable ASCII, and not start or end with a space")
+        self.header: str = header
+        self._value = value.encode()
+
+    def require(self, sent: str | None) -> None:
+        """Refuse a request without the secret. Compares in constant time.
+
+        Raises:
+            ProxyUntrusted: the message holds neither the secret nor what was sent for it.
+        """
+        # compare_digest wants ASCII text or bytes; a header's text is latin-1, a broken one is no match.
+        if sent is None or not hmac.compare_digest(sent.encode("utf-8", "replace"), self._value):
+            raise ProxyUntrusted(
+                "the request has certificate headers and not the shared secret that the proxy adds to them: either it "
+                "bypassed the proxy, or proxy and application do not have the same secret"
+            )
+
+    def __repr__(self) -> str:
+        return f"<SharedSecret in {self.header}>"

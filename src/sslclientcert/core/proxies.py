@@ -11,11 +11,36 @@ import dataclasses
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Literal, TypeAlias
 
 from .decoding import ENCODINGS, LISTS
 from .headers import folded
+from .options import did_you_mean
 
-__all__ = ["PROXIES", "TOKEN", "Proxy", "proxy_named"]
+__all__ = ["PROXIES", "TOKEN", "Proxy", "ProxyName", "proxy_named"]
+
+ProxyName: TypeAlias = Literal[
+    "nginx-ingress",
+    "nginx",
+    "envoy",
+    "traefik",
+    "traefik-ingress-nginx",
+    "haproxy",
+    "openshift",
+    "apache",
+    "caddy",
+    "rfc9440",
+    "aws-alb",
+    "aws-alb-verify",
+    "aws-cloudfront",
+    "gcp",
+    "cloudflare",
+    "cloudflare-forwarding",
+    "azure-app-service",
+    "azure-application-gateway",
+    "cloud-foundry",
+]
+"""The names of the proxies in `PROXIES`."""
 
 
 def _openssl_verdicts(*words: str) -> str:
@@ -117,17 +142,18 @@ class Proxy:
 
 
 def proxy_named(proxy: str | Proxy) -> Proxy:
-    """Return the row of the table by that name, or the row itself.
+    """Return the proxy of the table by that name, or the proxy itself.
 
     Raises:
-        ValueError: the table has no such row; the message lists those it has.
+        ValueError: the table has no such proxy; the message lists those it has.
     """
     if isinstance(proxy, Proxy):
         return proxy
     try:
         return PROXIES[proxy]
     except (KeyError, TypeError):
-        raise ValueError(f"unknown proxy {proxy!r}; the table has {', '.join(PROXIES)}") from None
+        close = did_you_mean(proxy, PROXIES)
+        raise ValueError(f"unknown proxy {proxy!r}{close}; the table has {', '.join(PROXIES)}") from None
 
 
 _ROWS = (

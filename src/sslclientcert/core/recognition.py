@@ -6,15 +6,23 @@ read. The encodings start so differently that one look tells them apart.
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import re
+import time
 from collections.abc import Sequence
 from typing import Any
 
-from .errors import ClientCertError, HeaderMalformed
+from .errors import ClientCertError, HeaderMalformed, ProxyUntrusted
 from .headers import HeaderReader, folded
+from .peers import TrustedProxies
 from .proxies import PROXIES, Proxy
 
 __all__ = ["OtherProxies", "explained"]
+
+_log = logging.getLogger("sslclientcert")
+
+_BETWEEN_WARNINGS = 60.0  # seconds
 
 _PEM = re.compile(
     r"(?:-|%2[dD]){5}BEGIN(?P<gap> |%20|\+)CERTIFICATE(?:-|%2[dD]){5}(?P<end>%0[dD]%0[aA]|%0[aA]|%20|%09|\s|.|\Z)",
@@ -97,8 +105,25 @@ class OtherProxies:
     """
 
     def __init__(self, own: frozenset[str]) -> None:
+        self._silent_until = 0.0
         headers = {row.certificate_header for row in PROXIES.values()}
         self._reader = HeaderReader(sorted(header for header in headers if folded(header) not in own))
+
+    def warn_of(self, request: Any, proxy: Proxy, peer: str | None, peers: TrustedProxies, *, is_environ: bool) -> None:
+        """Warn, at most once a minute, if a trusted peer sends the certificate header of another proxy than `proxy`."""
+        found = "" if time.monotonic() < self._silent_until else self.found_in(request, is_environ=is_environ)
+        if not found:
+            return
+        with contextlib.suppress(ProxyUntrusted):
+            peers.require(peer)
+            self._silent_until = time.monotonic() + _BETWEEN_WARNINGS
+            _log.warning(
+                "a request has no %s, by which %s forwards a certificate, and %s. If that is your proxy, set proxy= to "
+                "its name. A client can send this header, too",
+                proxy.certificate_header,
+                proxy.name,
+                found,
+            )
 
     def found_in(self, request: Any, *, is_environ: bool = False) -> str:
         """Return words on the header and who sends it; nothing if there is none."""

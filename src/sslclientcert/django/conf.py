@@ -16,8 +16,9 @@ from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
 from .._gateway import RawNames, exemption
-from ..core.authenticator import OPTIONS_FROM_TEXT, ClientCertAuthenticator
+from ..core.authenticator import ClientCertAuthenticator
 from ..core.identity import ClientIdentity
+from ..core.options import OPTIONS, PREFIX, Parsers, did_you_mean, flag, from_environment, options_of, taken_ca
 
 __all__ = ["Configuration", "authenticator", "configuration"]
 
@@ -30,17 +31,17 @@ _NAMES: Mapping[str, Names] = {
     "spiffe_id": lambda identity: identity.spiffe_id,
     "fingerprint": lambda identity: identity.fingerprint_sha256,
 }
-_OF_AUTHENTICATOR = ("CA", *map(str.upper, OPTIONS_FROM_TEXT), "AUTHORIZE", "AUDIT")
-_KEYS = (
-    *_OF_AUTHENTICATOR,
-    "AUTHENTICATOR",
-    "REQUIRED",
-    "EXEMPT",
-    "KEEP_HEADERS",
-    "USER_FROM",
-    "USER_FIELD",
-    "CREATE_USERS",
-)
+_OF_AUTHENTICATOR: Parsers = {**OPTIONS, "authorize": import_string, "audit": import_string}
+_PARSERS: Parsers = {
+    **_OF_AUTHENTICATOR,
+    "authenticator": import_string,
+    "required": flag,
+    "exempt": lambda text: text if text.startswith("/") else import_string(text),
+    "keep_headers": flag,
+    "user_from": lambda text: _NAMES[text] if text in _NAMES else _function(text),
+    "user_field": str,
+    "create_users": flag,
+}
 
 
 class Configuration(NamedTuple):
@@ -80,13 +81,10 @@ def configuration() -> Configuration:
             OSError that it came from.
     """
     values = getattr(settings, "SSLCLIENTCERT", None)
-    if not isinstance(values, Mapping):
+    if not isinstance(values, Mapping | None):
         raise ImproperlyConfigured('SSLCLIENTCERT must be a dict, such as {"CA": "/etc/client-ca/ca.crt"}')
-    unknown = sorted(map(repr, values.keys() - set(_KEYS)))
-    if unknown:
-        raise ImproperlyConfigured(f"SSLCLIENTCERT[{unknown[0]}] is no setting; there are {', '.join(_KEYS)}")
     try:
-        return _configured(values)
+        return _configured(_options(values or {}))
     except (ValueError, TypeError, OSError, ImportError) as error:
         raise ImproperlyConfigured(f"SSLCLIENTCERT: {error}") from error
 
@@ -109,78 +107,67 @@ def authenticator() -> ClientCertAuthenticator:
     return configuration().authenticator
 
 
-def _configured(values: Mapping[str, Any]) -> Configuration:
-    judge = _authenticator(values)
-    exempt = values.get("EXEMPT", ())
-    if isinstance(exempt, str) and not exempt.startswith("/"):
-        exempt = import_string(exempt)
+def _options(values: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return what the setting says, and, unless it has an authenticator of its own, what the environment adds."""
+    given = {name.lower() if isinstance(name, str) and name.isupper() else repr(name): name for name in values}
+    options = options_of(
+        {option: values[name] for option, name in given.items()},
+        _PARSERS,
+        lambda option: str(given.get(option, option.upper())),
+    )
+    if "authenticator" in options:
+        return options
+    return {**options_of(from_environment(), _PARSERS, lambda name: PREFIX + name.upper()), **options}
+
+
+def _configured(options: Mapping[str, Any]) -> Configuration:
+    made = _authenticator(options)
     found = Configuration(
-        authenticator=judge,
-        required=_flag(values, "REQUIRED", default=True),
-        exempt=exemption(exempt, lambda request: request.path_info),
-        keep_headers=_flag(values, "KEEP_HEADERS"),
-        environ_keys=tuple(judge.guarded_environ),
-        is_raw=RawNames(judge.guarded_headers),
-        names=_names(values.get("USER_FROM", "common_name")),
-        user_field=values.get("USER_FIELD"),
-        by_email=values.get("USER_FROM") == "email",
-        create_users=_flag(values, "CREATE_USERS"),
+        authenticator=made,
+        required=_flag(options, "required", default=True),
+        exempt=exemption(options.get("exempt", ()), lambda request: request.path_info),
+        keep_headers=_flag(options, "keep_headers"),
+        environ_keys=tuple(made.guarded_environ),
+        is_raw=RawNames(made.guarded_headers),
+        names=_names(options.get("user_from", _NAMES["common_name"])),
+        user_field=options.get("user_field"),
+        by_email=options.get("user_from") is _NAMES["email"],
+        create_users=_flag(options, "create_users"),
     )
     if found.create_users and field_of_users(found) != user_model().USERNAME_FIELD:
         raise ValueError("CREATE_USERS gives users a user name and nothing else, so USER_FIELD must be the user name")
     return found
 
 
-def _authenticator(values: Mapping[str, Any]) -> ClientCertAuthenticator:
-    made = values.get("AUTHENTICATOR")
+def _authenticator(options: Mapping[str, Any]) -> ClientCertAuthenticator:
+    of_authenticator = {name: option for name, option in options.items() if name in _OF_AUTHENTICATOR}
+    made = options.get("authenticator")
     if made is None:
-        if not values.get("CA"):
-            raise ValueError('CA is not set; it is the path of the CA bundle, such as "/etc/client-ca/ca.crt"')
-        options = {
-            name.lower(): _from_text(name, values[name])
-            for name in _OF_AUTHENTICATOR
-            if name != "CA" and values.get(name) is not None
-        }
-        return ClientCertAuthenticator(values["CA"], **options)
-    superfluous = [name for name in _OF_AUTHENTICATOR if name in values]
-    if superfluous:
-        raise ValueError(f"AUTHENTICATOR has its own {superfluous[0]}: leave one of the two out")
-    if isinstance(made, str):
-        made = import_string(made)
+        return ClientCertAuthenticator(taken_ca(of_authenticator, "CA"), **of_authenticator)
+    if of_authenticator:
+        raise ValueError(f"AUTHENTICATOR has its own {min(of_authenticator).upper()}: leave one of the two out")
     if not isinstance(made, ClientCertAuthenticator):
         raise TypeError(f"AUTHENTICATOR must be a ClientCertAuthenticator, or the dotted path of one, not {made!r}")
     return made
 
 
-def _names(source: Any) -> Names:
-    names = source
-    if isinstance(source, str):
-        if source in _NAMES:
-            return _NAMES[source]
-        if "." not in source:
-            raise ValueError(f"USER_FROM is {source!r}, and must be one of {', '.join(_NAMES)}, or a function")
-        names = import_string(source)
+def _function(text: str) -> Any:
+    if "." not in text:
+        close = did_you_mean(text, _NAMES)
+        raise ValueError(f"it must be one of {', '.join(_NAMES)}{close}, or a function, or the dotted path of one")
+    return import_string(text)
+
+
+def _names(names: Any) -> Names:
     if not callable(names) or inspect.iscoroutinefunction(names):
         raise TypeError(f"USER_FROM is called with the identity, and not awaited: give a plain function, not {names!r}")
     return cast("Names", names)
 
 
-def _from_text(name: str, value: Any) -> Any:
-    """Return an option from its text, as `from_env` does, or the object that a dotted path names."""
-    if not isinstance(value, str):
-        return value
-    if name in ("AUTHORIZE", "AUDIT"):
-        return import_string(value)
-    try:
-        return OPTIONS_FROM_TEXT[name.lower()](value)
-    except ValueError as error:
-        raise ValueError(f"{name} is {value!r}: {error}") from error
-
-
-def _flag(values: Mapping[str, Any], name: str, *, default: bool = False) -> bool:
-    value = values.get(name, default)
+def _flag(options: Mapping[str, Any], name: str, *, default: bool = False) -> bool:
+    value = options.get(name, default)
     if not isinstance(value, bool):
-        raise TypeError(f"{name} must be True or False, not {value!r}")
+        raise TypeError(f"{name.upper()} must be True or False, not {value!r}")
     return value
 
 

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import Resolver404, get_resolver, get_urlconf, resolve
 
-from .._gateway import JUDGED, answer_to
+from .._gateway import DECIDED, answer_to
 from ..core.errors import ClientCertError, quoted
 from ..core.identity import ClientIdentity
 from .conf import Configuration, configuration
@@ -168,8 +168,8 @@ def _identity_of(
     authenticator = configured.authenticator
     if scope is None:
         identity = authenticator.authenticate_environ(request.META)
-    elif JUDGED in scope and authenticator in scope[JUDGED]:
-        identity = scope[JUDGED][authenticator]
+    elif DECIDED in scope and authenticator in scope[DECIDED]:
+        identity = scope[DECIDED][authenticator]
     else:
         # A scope still tells duplicates and other spellings apart, META does not.
         identity = authenticator.authenticate_scope(scope)

@@ -25,7 +25,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ..core.authenticator import ClientCertAuthenticator
-from ..core.proxies import Proxy
+from ..core.peers import TrustedProxies
+from ..core.proxies import Proxy, ProxyName
 from ..core.trust import TrustStore
 from . import _der
 from .encoders import encode
@@ -287,7 +288,7 @@ class ClientCA:
 
     def authenticator(
         self,
-        proxy: str | Proxy = "nginx-ingress",
+        proxy: ProxyName | Proxy = "nginx-ingress",
         *,
         revoked: Iterable[IssuedCertificate | x509.Certificate] = (),
         **options: Any,
@@ -301,10 +302,8 @@ class ClientCA:
                 `TrustStore`, such as `max_depth=...`.
         """
         of_store = {name: options.pop(name) for name in ("max_depth", "revocation") if name in options}
-        made = ClientCertAuthenticator(self.trust_store(revoked=revoked, **of_store), proxy=proxy, **options)
-        if "trusted_proxies" not in options:
-            made._trust_every_peer()
-        return made
+        options.setdefault("trusted_proxies", TrustedProxies("*"))
+        return ClientCertAuthenticator(self.trust_store(revoked=revoked, **of_store), proxy=proxy, **options)
 
     def issue(self, name: str = "client", **options: Unpack[CertificateOptions]) -> IssuedCertificate:
         """Issue a client certificate that is good in every respect.

@@ -7,7 +7,7 @@ import functools
 from collections.abc import Iterator
 from typing import Unpack
 
-from ..core.authenticator import ClientCertAuthenticator
+from ..core.authenticator import ClientCertAuthenticator, overridden
 from ..core.certificate import ParsedCertificate
 from ..core.identity import ClientIdentity, read_identity
 from .ca import CertificateOptions, ClientCA
@@ -30,7 +30,7 @@ def trusting(authenticator: ClientCertAuthenticator, ca: ClientCA) -> Iterator[C
     Returns:
         A context manager that gives the authenticator, and puts everything back at its end.
     """
-    with authenticator._overridden(ca.trust_store()):
+    with overridden(authenticator, ca.trust_store()):
         yield authenticator
 
 

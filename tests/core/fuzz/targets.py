@@ -80,7 +80,7 @@ def leaves() -> tuple[bytes, ...]:
 @functools.cache
 def authenticator(proxy: str) -> ClientCertAuthenticator:
     return ClientCertAuthenticator(
-        TrustStore([ROOT.certificate, INTERMEDIATE.certificate]), proxy=proxy, trusted_proxies="*"
+        TrustStore([ROOT.certificate, INTERMEDIATE.certificate]), proxy=PROXIES[proxy], trusted_proxies="*"
     )
 
 

@@ -1,0 +1,144 @@
+"""What else the proxy says, held against the certificate: its verdict, whether there was one, its subject and issuer.
+
+The facts. With `auth-tls-pass-certificate-to-upstream` off, nginx passes on whatever certificate header a client sends,
+next to its own genuine verdict and names of the certificate that it saw. So a contradiction is a forgery, or the proxy
+does not forward what it should.
+
+What we decide. What contradicts the certificate, or its absence, is refused. A companion header that is absent proves
+nothing and does not refuse, unless `require_proxy_success` demands the verdict.
+"""
+
+from __future__ import annotations
+
+import re
+
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from .errors import CertificateUntrusted, ForwardingInconsistent, HeaderMalformed, quoted
+from .headers import HeaderValues
+from .names import is_openssl_text_of, rfc4514
+from .presented import PresentedChain
+from .proxies import Proxy
+
+__all__ = ["Companions"]
+
+_FORWARD_IT = (
+    "have the proxy forward it (ingress-nginx: the annotation "
+    'nginx.ingress.kubernetes.io/auth-tls-pass-certificate-to-upstream: "true")'
+)
+
+
+class Companions:
+    """The headers that a proxy sends next to the certificate header, and what they may say.
+
+    Parameters:
+        proxy: which headers, and their grammar.
+        require_success: whether the proxy's verdict must be there and say success.
+
+    Raises:
+        ValueError: success is required, and the proxy has no verdict header.
+    """
+
+    def __init__(self, proxy: Proxy, *, require_success: bool) -> None:
+        if require_success and proxy.verdict_header is None:
+            raise ValueError(
+                f"require_proxy_success: the proxy {proxy.name!r} has no verdict header; name the one that your proxy "
+                "sends with dataclasses.replace(PROXIES[...], verdict_header=...)"
+            )
+        self._proxy = proxy
+        self._require_success = require_success
+        self._verdict_grammar = re.compile(proxy.verdict_grammar)
+
+    def require_grammar(self, values: HeaderValues) -> None:
+        """Refuse a verdict or a presence that the proxy never sends, such as two that a server has joined.
+
+        Raises:
+            HeaderMalformed: the message quotes it.
+        """
+        proxy, (_, _, verdict, presence, *_) = self._proxy, values
+        if verdict is not None and not self._verdict_grammar.fullmatch(verdict):
+            raise HeaderMalformed(f"{proxy.verdict_header} is not what {proxy.name} sends: {quoted(verdict)}")
+        if presence is not None and presence not in (proxy.presence_yes, proxy.presence_no, ""):
+            raise HeaderMalformed(f"{proxy.presence_header} is not what {proxy.name} sends: {quoted(presence)}")
+
+    def require_no_trace_of_a_certificate(self, values: HeaderValues) -> None:
+        """Refuse what else the proxy says of a certificate where there is none.
+
+        Raises:
+            ForwardingInconsistent: the proxy says that there was one.
+            CertificateUntrusted: the proxy says that it did not accept it.
+        """
+        proxy, (_, _, verdict, presence, subject, issuer, fingerprint, *_) = self._proxy, values
+        if presence == proxy.presence_yes and verdict and verdict not in (proxy.verdict_success, *proxy.verdict_none):
+            raise CertificateUntrusted(
+                f"{proxy.presence_header} says there was a certificate, {proxy.verdict_header} says {quoted(verdict)}, "
+                f"and {proxy.certificate_header} holds none: the proxy did not accept the certificate, and did not "
+                "forward it"
+            )
+        if presence == proxy.presence_yes:
+            raise ForwardingInconsistent(
+                f"{proxy.presence_header} says there was a certificate, and {proxy.certificate_header} holds none: "
+                "it was too large for the proxy, or the proxy is not configured to forward it"
+            )
+        if verdict and verdict not in proxy.verdict_none | proxy.verdict_either:
+            raise ForwardingInconsistent(
+                f"{proxy.verdict_header} says {quoted(verdict)}, so there was a certificate, but "
+                f"{proxy.certificate_header} is not there: {_FORWARD_IT}"
+            )
+        named = subject or issuer or fingerprint
+        if named:
+            raise ForwardingInconsistent(
+                f"the proxy names a certificate ({quoted(named)}), but {proxy.certificate_header} is not "
+                f"there: {_FORWARD_IT}"
+            )
+
+    def require_of(self, presented: PresentedChain, values: HeaderValues) -> None:
+        """Refuse what the proxy says of another certificate than the one presented, or of none.
+
+        Raises:
+            ForwardingInconsistent: it contradicts the certificate, or the verdict that is required is absent.
+            CertificateUntrusted: success is required, and the verdict is another.
+        """
+        proxy, (_, _, verdict, presence, subject, issuer, fingerprint, *_) = self._proxy, values
+        if presence not in (None, proxy.presence_yes) or verdict in proxy.verdict_none:
+            raise ForwardingInconsistent(
+                f"{proxy.certificate_header} holds a certificate, and "
+                f"{proxy.verdict_header if presence is None else proxy.presence_header} says that the client presented "
+                "none: the header is forged, and the proxy lets it pass. Have the proxy set it on every request"
+            )
+        if proxy.compares_names:
+            self._require_names_of(presented, subject, issuer)
+        if fingerprint and fingerprint.lower() != presented.leaf.fingerprint(SHA256()).hex():
+            raise ForwardingInconsistent(
+                f"{proxy.fingerprint_header} is {quoted(fingerprint)}, which is not the SHA-256 of the certificate in "
+                f"{proxy.certificate_header}: they are of two certificates. Have the proxy set both on every request"
+            )
+        if self._require_success and verdict != proxy.verdict_success:
+            if verdict is None:
+                raise ForwardingInconsistent(f"require_proxy_success is set, and {proxy.verdict_header} is not there")
+            raise CertificateUntrusted(
+                f"require_proxy_success is set, and {proxy.verdict_header} says {quoted(verdict)}"
+            )
+
+    def _require_names_of(self, presented: PresentedChain, subject: str | None, issuer: str | None) -> None:
+        proxy, leaf = self._proxy, presented.leaf
+        # nginx sends the names of a certificate together, and of an empty one no header.
+        if issuer and not subject and proxy.subject_header is not None and list(leaf.subject):
+            raise ForwardingInconsistent(
+                f"{proxy.issuer_header} is there and {proxy.subject_header} is not, so the proxy saw a certificate "
+                f"without a subject, and the one in {proxy.certificate_header} has {quoted(rfc4514(leaf.subject))}: "
+                "they are of two certificates"
+            )
+        for header, text, whose in (
+            (proxy.subject_header, subject, "subject"),
+            (proxy.issuer_header, issuer, "issuer"),
+        ):
+            if not text:
+                continue
+            name = getattr(leaf, whose)
+            if not is_openssl_text_of(name, text):
+                raise ForwardingInconsistent(
+                    f"{header} is {quoted(text)}, and the certificate in {proxy.certificate_header} has "
+                    f"{quoted(rfc4514(name))}: they are of two certificates. One may be forged next to the client's "
+                    f"own genuine verdict; {_FORWARD_IT}"
+                )

@@ -1,0 +1,86 @@
+"""What was decided on a request: the rule that is asked about an identity, the log, and the audit hook."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+from .errors import CertificateMissing, ClientCertError, NotAuthorized, quoted
+from .identity import ClientIdentity
+
+__all__ = ["Decision", "Reporter", "Rule", "require_authorized"]
+
+_log = logging.getLogger("sslclientcert")
+
+Rule: TypeAlias = "Callable[[ClientIdentity], object]"
+
+
+class Decision(NamedTuple):
+    """What an authenticator decided on one request; what an audit hook is called with.
+
+    Attributes:
+        identity: who was accepted, or None.
+        error: why the request was refused, or None.
+        peer: the address of the other end of the connection, as the server told it; "unix" for a unix socket.
+    """
+
+    identity: ClientIdentity | None
+    error: ClientCertError | None
+    peer: str | None
+
+
+def require_authorized(identity: ClientIdentity, rule: Rule) -> None:
+    """Refuse an identity that a rule does not let through. A rule that raises refuses, and is logged.
+
+    Raises:
+        NotAuthorized: the message names the rule.
+    """
+    try:
+        answer = rule(identity)
+    except Exception as error:
+        _log.exception("the rule %r failed on %s, so it refuses", rule, quoted(identity.subject))
+        raise NotAuthorized(f"the rule {rule!r} failed on {quoted(identity.subject)}: {quoted(error)}") from error
+    # Exactly True: a coroutine that nobody awaited, or the string "no", is true enough for an if.
+    if answer is not True:
+        raise NotAuthorized(f"{quoted(identity.subject)} does not pass the rule {rule!r}")
+
+
+class Reporter:
+    """Tells the log and the audit hook of each decision.
+
+    Parameters:
+        audit: called with each `Decision`; None for no hook.
+
+    Raises:
+        ValueError: `audit` is not a function.
+    """
+
+    def __init__(self, audit: Callable[[Decision], None] | None) -> None:
+        if audit is not None and not callable(audit):
+            raise ValueError(f"audit must be a function, called with a Decision, not {audit!r}")
+        self._audit = audit
+
+    def accepted(self, identity: ClientIdentity, peer: str | None) -> None:
+        """Tell of a client that was verified and is authorized."""
+        if self._audit is not None:
+            self._audit(Decision(identity, None, peer))
+        if _log.isEnabledFor(logging.DEBUG):
+            extra = {"code": "accepted", "peer": quoted(peer), **_named(identity)}
+            _log.debug("accepted %s", quoted(identity.subject), extra=extra)
+
+    def refused(self, error: ClientCertError, peer: str | None, identity: ClientIdentity | None = None) -> None:
+        """Tell of a refusal; `identity` is of a client that was verified and is not authorized."""
+        level = logging.INFO if isinstance(error, CertificateMissing) else logging.WARNING
+        if _log.isEnabledFor(level):
+            extra = {"code": error.code, "peer": quoted(peer), "detail": error.detail, **_named(identity)}
+            _log.log(level, "refused a request: %s", error, extra=extra)
+        if self._audit is not None:
+            self._audit(Decision(None, error, peer))
+
+
+def _named(identity: ClientIdentity | None) -> dict[str, str]:
+    """Return what a log record says of a verified client."""
+    if identity is None:
+        return {}
+    return {"subject": quoted(identity.subject), "fingerprint": identity.fingerprint_sha256}
