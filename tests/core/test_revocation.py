@@ -315,7 +315,6 @@ RELATIVE = x509.RelativeDistinguishedName([x509.NameAttribute(x509.NameOID.COMMO
 UNUSABLE = {
     "indirect": (with_extension(issuing(indirect=True)), "it is indirect"),
     "some reasons": (with_extension(issuing(reasons=SOME_REASONS)), "some reasons"),
-    "attribute certificates": (with_extension(issuing(attributes=True)), "attribute certificates"),
     "a relative name": (with_extension(issuing(relative_name=RELATIVE)), "relative"),
     "indirect, not critical": (with_extension(issuing(indirect=True), critical=False), "it is indirect"),
     "an unknown critical extension": (with_extension(unknown()), "1.3.6.1.4.1.32473.1"),
@@ -444,6 +443,21 @@ def test_a_list_for_cas_covers_them_and_no_end_entity(tmp_path: Path, critical: 
     cas = partition(tmp_path, f"{critical}onlyCA:TRUE")
     assert below_root(cas, leaf=client("alice", ROOT)) == "revocation_unknown"
     assert below_root(cas, revocation_list(LOWER), leaf=LEAF, bundle=[ROOT, LOWER]) == ""
+
+
+def test_a_list_for_attribute_certificates_says_nothing_of_others() -> None:
+    alice = client("alice", ROOT)
+    odd = revocation_list(ROOT, alice.certificate.serial_number, extensions=[(issuing(attributes=True), True)])
+    assert judge(odd, leaf=alice, bundle=[ROOT]) == "revocation_unknown"
+    assert judge(odd, revocation_list(ROOT), leaf=alice, bundle=[ROOT]) == ""
+    assert "about attribute certificates alone" in detail(odd, leaf=alice, bundle=[ROOT])
+
+
+def test_of_lists_of_one_scope_that_neither_time_nor_number_tells_apart_all_are_asked() -> None:
+    root, good, hit = revocation_list(ROOT), revocation_list(LOWER), revocation_list(LOWER, SERIAL)
+    numbered = revocation_list(LOWER, extensions=[(x509.CRLNumber(9), False)])
+    for lists in ((good, hit), (hit, good), (numbered, hit), (hit, numbered)):
+        assert judge(root, *lists) == "certificate_revoked"
 
 
 def test_the_lists_for_cas_and_for_end_entities_cover_all_together(tmp_path: Path) -> None:
