@@ -13,7 +13,6 @@ from typing import Self, TypedDict
 import pytest
 from cryptography import x509
 
-
 from sslclientcert import ClientCertAuthenticator, ClientCertError, PresentedChain, TrustStore
 from sslclientcert.core import status, trust
 from sslclientcert.core.validation import validate

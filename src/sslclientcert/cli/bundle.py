@@ -17,10 +17,10 @@ from cryptography import x509
 from ..core.certificate import ParsedCertificate
 from ..core.crl import RevocationList
 from ..core.errors import ClientCertError
-from ..core.links import Bundle
 from ..core.names import rfc4514
 from ..core.policy import require_ca, require_client_leaf, require_path_length, require_validity
 from ..core.status import Expiry, expiries, warnings_of
+from ..core.validation import Snapshot
 from .facts import facts, serial_number, validity
 from .terminal import add_json, painted, shown
 from .trusted import Trusted, add_at, add_crl, add_max_depth, add_warn_days, as_of
@@ -63,7 +63,7 @@ def run(
     trusted = Trusted.read(ca, crl, max_depth)
     now, said = as_of(at)
     trust = trusted.store.current()
-    entries = list(_entries(trust.bundle, now))
+    entries = list(_entries(trust, now))
     ends = sorted(expiries(trust.bundle.certificates, trusted.crls), key=lambda expiry: (expiry.at, expiry.what))
     warnings = [*warnings_of(trust, now, warn_days), *_uncovered(trusted, entries, now)]
     if json:
@@ -145,7 +145,8 @@ class _Entry:
             yield f"     cross-certified: {' and '.join(map(str, self.twins))} has the same name and key"
 
 
-def _entries(bundle: Bundle, now: dt.datetime) -> Iterator[_Entry]:
+def _entries(trust: Snapshot, now: dt.datetime) -> Iterator[_Entry]:
+    bundle = trust.bundle
     numbers = {one: number for number, one in enumerate(bundle.certificates, 1)}
     for one, number in numbers.items():
         role, through, why = None, None, bundle.unusable.get(one)
@@ -154,12 +155,13 @@ def _entries(bundle: Bundle, now: dt.datetime) -> Iterator[_Entry]:
             if why is None:
                 role, why = ("anchor", None) if one in bundle.anchors else ("intermediate", None)
                 require_ca(one)
-                issuers = [issuer for issuer in bundle.links.issuers_of(one) if _is_usable(bundle, issuer, now, [one])]
+                issuers = [issuer for issuer in bundle.links.issuers_of(one) if _is_usable(trust, issuer, now, [one])]
                 if role == "intermediate" and issuers:
                     through = numbers[issuers[0]]
                     why = f"its issuer is in the bundle too, so it holds only through {through}"
                 elif role == "intermediate":
-                    role, why = None, "no CA above it in the bundle can be used"
+                    role = None
+                    why = f"no path of at most {trust.max_depth} intermediates leads from it to a usable anchor"
         except ClientCertError as error:
             role, why = _pin(one) if role == "anchor" else None, error.detail
         twins = tuple(
@@ -170,7 +172,7 @@ def _entries(bundle: Bundle, now: dt.datetime) -> Iterator[_Entry]:
         yield _Entry(number=number, parsed=one, role=role, through=through, twins=twins, why=why)
 
 
-def _is_usable(bundle: Bundle, ca: ParsedCertificate, now: dt.datetime, below: Sequence[ParsedCertificate]) -> bool:
+def _is_usable(trust: Snapshot, ca: ParsedCertificate, now: dt.datetime, below: Sequence[ParsedCertificate]) -> bool:
     """Say whether a CA of the bundle can stand above others: by its rules, its path length, and what is above it."""
     try:
         require_validity(ca, now, dt.timedelta(), is_ca=True)
@@ -178,8 +180,12 @@ def _is_usable(bundle: Bundle, ca: ParsedCertificate, now: dt.datetime, below: S
         require_path_length(ca, sum(not one.is_self_issued for one in below))
     except ClientCertError:
         return False
-    return ca in bundle.anchors or any(
-        issuer not in below and _is_usable(bundle, issuer, now, [*below, ca]) for issuer in bundle.links.issuers_of(ca)
+    return len(below) <= trust.max_depth and (
+        ca in trust.bundle.anchors
+        or any(
+            issuer not in below and _is_usable(trust, issuer, now, [*below, ca])
+            for issuer in trust.bundle.links.issuers_of(ca)
+        )
     )
 
 
