@@ -22,7 +22,7 @@ from cryptography.x509.oid import CRLEntryExtensionOID
 
 from .certificate import DOES_NOT_PARSE, ParsedCertificate, matches_authority_key_identifier
 from .der import Element, element
-from .errors import quoted
+from .errors import ClientCertError, quoted
 from .names import CanonicalName, canonical, rfc4514
 from .signatures import made_signature, scheme_of
 
@@ -373,5 +373,8 @@ class _Signature:
         scheme = self._scheme
         if scheme is None or issuer.key_kind not in scheme.keys:
             return False
-        is_hashed = scheme.hash is not None
-        return made_signature(issuer.key, scheme, self._value, self._data, is_hashed=is_hashed)
+        try:
+            key = issuer.key
+        except ClientCertError:
+            return False
+        return made_signature(key, scheme, self._value, self._data, is_hashed=scheme.hash is not None)
