@@ -534,25 +534,26 @@ def test_a_partition_for_end_entities_of_one_point_asks_both(tmp_path: Path) -> 
     assert below_root(one, leaf=client("alice", ROOT)) == "revocation_unknown"
 
 
-def scoped(point: x509.IssuingDistributionPoint | None, *revoked: int, **period: dt.datetime) -> CRL:
+def scoped(
+    point: x509.IssuingDistributionPoint | None,
+    *revoked: int,
+    start: dt.datetime = NOW - DAY,
+    end: dt.datetime = NOW + 7 * DAY,
+) -> CRL:
     extensions = () if point is None else ((point, True),)
-    return revocation_list(ROOT, *revoked, extensions=extensions, **period)
+    return revocation_list(ROOT, *revoked, extensions=extensions, start=start, end=end)
 
 
 def test_the_newest_list_is_that_of_its_scope_and_any_list_that_covers_may_revoke() -> None:
     leaf = at_points(point_of(ONE))
     serial = leaf.certificate.serial_number
-    older: Older = {"start": NOW - 2 * DAY}
+    older = NOW - 2 * DAY
     users, everything, part = issuing(users=True), None, issuing([ONE])
     for hit in (users, everything, part):
         others = [scoped(point) for point in (users, everything, part) if point is not hit]
-        for order in ([scoped(hit, serial, **older), *others], [*others, scoped(hit, serial, **older)]):
+        for order in ([scoped(hit, serial, start=older), *others], [*others, scoped(hit, serial, start=older)]):
             assert judge(*order, leaf=leaf, bundle=[ROOT]) == "certificate_revoked"
             assert judge(scoped(hit), *order, leaf=leaf, bundle=[ROOT]) == ""
-
-
-class Older(TypedDict):
-    start: dt.datetime
 
 
 def test_one_current_list_that_covers_is_enough() -> None:
@@ -566,9 +567,11 @@ def test_one_current_list_that_covers_is_enough() -> None:
 # Delta CRLs
 
 
-def delta(*revoked: int | x509.RevokedCertificate, base: int = 1, **period: dt.datetime) -> CRL:
-    extensions = [(x509.DeltaCRLIndicator(base), True), (x509.CRLNumber(base + 1), False)]
-    return revocation_list(ROOT, *revoked, extensions=extensions, **period)
+def delta(
+    *revoked: int | x509.RevokedCertificate, start: dt.datetime = NOW - DAY, end: dt.datetime = NOW + 7 * DAY
+) -> CRL:
+    extensions = [(x509.DeltaCRLIndicator(1), True), (x509.CRLNumber(2), False)]
+    return revocation_list(ROOT, *revoked, extensions=extensions, start=start, end=end)
 
 
 def test_what_a_current_delta_revokes_is_revoked() -> None:
@@ -672,9 +675,9 @@ def test_an_identifier_that_means_another_key_is_said_as_that() -> None:
 
 @pytest.mark.filterwarnings("ignore:Parsed a serial number which wasn't positive")
 def test_an_identifier_with_another_issuer_or_serial_number_means_another_certificate() -> None:
+    leaf = client("alice", ROOT)
     for issuer, serial in (("CN=Another", ROOT.certificate.serial_number), ("CN=Root", 0)):
         identifier = x509.AuthorityKeyIdentifier(None, [directory(issuer)], serial)
-        leaf = client("alice", ROOT)
         lists = (revocation_list(ROOT, extensions=[(identifier, False)]),)
         assert judge(*lists, leaf=leaf, bundle=[ROOT]) == "revocation_unknown"
         assert "authority key identifier" in detail(*lists, leaf=leaf, bundle=[ROOT])
