@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from sslclientcert import PresentedChain, TrustStore, decode
+from sslclientcert.core.certificate import ParsedCertificate
 from sslclientcert.testing import ClientCA
 
 from .pki import issue
@@ -109,12 +110,13 @@ class _Asking:
     """Asks a store's list about a chain. No public function does it alone, and a verification would drown it."""
 
     def __init__(self, store: TrustStore, presented: PresentedChain) -> None:
-        self._chain = store.verify(presented).chain
-        self._ask = store._current()._revocation.require_unrevoked
+        self._path = [ParsedCertificate(one) for one in store.verify(presented).chain]
+        self._ask = store.current().revocation.require_unrevoked
         self._now = dt.datetime.now(dt.UTC)
 
     def __call__(self, _: object) -> None:
-        self._ask(self._chain, self._now)
+        for certificate, issuer in itertools.pairwise(self._path):
+            self._ask(certificate, issuer, self._now)
 
 
 class _Watch:

@@ -33,7 +33,7 @@ from sslclientcert.rules import Rule
 def verified(value: str | bytes, certificates: list[x509.Certificate]) -> ClientIdentity:
     store = TrustStore.from_file("ca.crt")
     store = TrustStore.from_file(Path("ca.crt"), Path("ca.crl"), max_depth=1, revocation="require", reload_interval=1)
-    store = TrustStore.from_pem(b"...", "...", profile="web-pki")
+    store = TrustStore.from_pem(b"...", "...", clock_skew=60)
     store = TrustStore(certificates, crls=(), max_depth=0)
     presented = assert_type(decode(value), PresentedChain)
     presented = decode(value, "traefik")

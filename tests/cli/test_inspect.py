@@ -131,7 +131,7 @@ def test_a_key_that_is_not_supported_is_named_all_the_same(command: Command, ope
     said = command("inspect", "--json", openssl.folder / "odd.crt")
     assert said.status == 0
     assert said.json["certificates"][0]["public_key"].endswith(", not supported")
-    assert any("a key that is not supported" in hint for hint in said.json["certificates"][0]["hints"])
+    assert any("a key of a kind that is not supported" in hint for hint in said.json["certificates"][0]["hints"])
 
 
 # Hints
@@ -143,10 +143,9 @@ def test_a_key_that_is_not_supported_is_named_all_the_same(command: Command, ope
         ("expired", "expired at"),
         ("not_yet_valid", "is valid from"),
         ("server_only", "is not for client authentication"),
-        ("weak", "has a key of 1024 bits"),
+        ("weak", "has an RSA key of 1024 bits"),
         ("sha1", "is signed with SHA1"),
         ("self_signed", "names itself as its issuer"),
-        ("v1", "it is X.509 v1"),
     ],
 )
 def test_why_a_certificate_could_not_act_as_the_clients_is_hinted(
@@ -175,7 +174,7 @@ def test_certificates_that_are_no_chain_are_shown_and_noticed(command: Command, 
     said = command("inspect", "--json", "-", stdin="".join(two))
     assert [each["subject"] for each in said.json["certificates"]] == ["CN=one", "CN=two"]
     assert "certificate 2 does not bear the name of its issuer" in said.json["certificates"][0]["hints"][-1]
-    assert "is no CA" in said.json["certificates"][1]["hints"][-1]
+    assert "is not a CA" in said.json["certificates"][1]["hints"][-1]
 
 
 # Headers
@@ -219,9 +218,9 @@ def test_a_certificate_that_does_not_parse_is_shown_as_broken_beside_the_others(
     said = command("inspect", "-", stdin=alice.pem + ca.not_a_certificate().pem)
     assert said.status == 1
     assert "subject     CN=alice" in said.out
-    assert "broken      it is not X.509" in said.out
+    assert "broken      it does not parse" in said.out
     said = command("inspect", "--json", "-", stdin=alice.pem + ca.not_a_certificate().pem)
-    assert "it is not X.509" in said.json["certificates"][1]["detail"]
+    assert "it does not parse" in said.json["certificates"][1]["detail"]
 
 
 # Hostile names

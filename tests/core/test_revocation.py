@@ -315,7 +315,6 @@ RELATIVE = x509.RelativeDistinguishedName([x509.NameAttribute(x509.NameOID.COMMO
 UNUSABLE = {
     "indirect": (with_extension(issuing(indirect=True)), "it is indirect"),
     "some reasons": (with_extension(issuing(reasons=SOME_REASONS)), "some reasons"),
-    "attribute certificates": (with_extension(issuing(attributes=True)), "attribute certificates"),
     "a relative name": (with_extension(issuing(relative_name=RELATIVE)), "relative"),
     "indirect, not critical": (with_extension(issuing(indirect=True), critical=False), "it is indirect"),
     "an unknown critical extension": (with_extension(unknown()), "1.3.6.1.4.1.32473.1"),
@@ -446,6 +445,21 @@ def test_a_list_for_cas_covers_them_and_no_end_entity(tmp_path: Path, critical: 
     assert below_root(cas, revocation_list(LOWER), leaf=LEAF, bundle=[ROOT, LOWER]) == ""
 
 
+def test_a_list_for_attribute_certificates_says_nothing_of_others() -> None:
+    alice = client("alice", ROOT)
+    odd = revocation_list(ROOT, alice.certificate.serial_number, extensions=[(issuing(attributes=True), True)])
+    assert judge(odd, leaf=alice, bundle=[ROOT]) == "revocation_unknown"
+    assert judge(odd, revocation_list(ROOT), leaf=alice, bundle=[ROOT]) == ""
+    assert "about attribute certificates alone" in detail(odd, leaf=alice, bundle=[ROOT])
+
+
+def test_of_lists_of_one_scope_that_neither_time_nor_number_tells_apart_all_are_asked() -> None:
+    root, good, hit = revocation_list(ROOT), revocation_list(LOWER), revocation_list(LOWER, SERIAL)
+    numbered = revocation_list(LOWER, extensions=[(x509.CRLNumber(9), False)])
+    for lists in ((good, hit), (hit, good), (numbered, hit), (hit, numbered)):
+        assert judge(root, *lists) == "certificate_revoked"
+
+
 def test_the_lists_for_cas_and_for_end_entities_cover_all_together(tmp_path: Path) -> None:
     alice = client("alice", ROOT)
     users, cas = partition(tmp_path, "onlyuser:TRUE", alice), partition(tmp_path, "onlyCA:TRUE", LOWER)
@@ -520,25 +534,26 @@ def test_a_partition_for_end_entities_of_one_point_asks_both(tmp_path: Path) -> 
     assert below_root(one, leaf=client("alice", ROOT)) == "revocation_unknown"
 
 
-def scoped(point: x509.IssuingDistributionPoint | None, *revoked: int, **period: dt.datetime) -> CRL:
+def scoped(
+    point: x509.IssuingDistributionPoint | None,
+    *revoked: int,
+    start: dt.datetime = NOW - DAY,
+    end: dt.datetime = NOW + 7 * DAY,
+) -> CRL:
     extensions = () if point is None else ((point, True),)
-    return revocation_list(ROOT, *revoked, extensions=extensions, **period)
+    return revocation_list(ROOT, *revoked, extensions=extensions, start=start, end=end)
 
 
 def test_the_newest_list_is_that_of_its_scope_and_any_list_that_covers_may_revoke() -> None:
     leaf = at_points(point_of(ONE))
     serial = leaf.certificate.serial_number
-    older: Older = {"start": NOW - 2 * DAY}
+    older = NOW - 2 * DAY
     users, everything, part = issuing(users=True), None, issuing([ONE])
     for hit in (users, everything, part):
         others = [scoped(point) for point in (users, everything, part) if point is not hit]
-        for order in ([scoped(hit, serial, **older), *others], [*others, scoped(hit, serial, **older)]):
+        for order in ([scoped(hit, serial, start=older), *others], [*others, scoped(hit, serial, start=older)]):
             assert judge(*order, leaf=leaf, bundle=[ROOT]) == "certificate_revoked"
             assert judge(scoped(hit), *order, leaf=leaf, bundle=[ROOT]) == ""
-
-
-class Older(TypedDict):
-    start: dt.datetime
 
 
 def test_one_current_list_that_covers_is_enough() -> None:
@@ -552,9 +567,11 @@ def test_one_current_list_that_covers_is_enough() -> None:
 # Delta CRLs
 
 
-def delta(*revoked: int | x509.RevokedCertificate, base: int = 1, **period: dt.datetime) -> CRL:
-    extensions = [(x509.DeltaCRLIndicator(base), True), (x509.CRLNumber(base + 1), False)]
-    return revocation_list(ROOT, *revoked, extensions=extensions, **period)
+def delta(
+    *revoked: int | x509.RevokedCertificate, start: dt.datetime = NOW - DAY, end: dt.datetime = NOW + 7 * DAY
+) -> CRL:
+    extensions = [(x509.DeltaCRLIndicator(1), True), (x509.CRLNumber(2), False)]
+    return revocation_list(ROOT, *revoked, extensions=extensions, start=start, end=end)
 
 
 def test_what_a_current_delta_revokes_is_revoked() -> None:
@@ -658,9 +675,9 @@ def test_an_identifier_that_means_another_key_is_said_as_that() -> None:
 
 @pytest.mark.filterwarnings("ignore:Parsed a serial number which wasn't positive")
 def test_an_identifier_with_another_issuer_or_serial_number_means_another_certificate() -> None:
+    leaf = client("alice", ROOT)
     for issuer, serial in (("CN=Another", ROOT.certificate.serial_number), ("CN=Root", 0)):
         identifier = x509.AuthorityKeyIdentifier(None, [directory(issuer)], serial)
-        leaf = client("alice", ROOT)
         lists = (revocation_list(ROOT, extensions=[(identifier, False)]),)
         assert judge(*lists, leaf=leaf, bundle=[ROOT]) == "revocation_unknown"
         assert "authority key identifier" in detail(*lists, leaf=leaf, bundle=[ROOT])

@@ -13,9 +13,8 @@ from typing import Self, TypedDict
 import pytest
 from cryptography import x509
 
-
 from sslclientcert import ClientCertAuthenticator, ClientCertError, PresentedChain, TrustStore
-from sslclientcert.core import trust
+from sslclientcert.core import status, trust
 from sslclientcert.core.validation import validate
 
 from .pki import (
@@ -123,7 +122,8 @@ class Clock:
             def now(cls, tz: dt.tzinfo | None = None) -> Self:
                 return super().now(tz) + clock.moved
 
-        monkeypatch.setattr(trust, "dt", SimpleNamespace(datetime=Moved, UTC=dt.UTC, timedelta=dt.timedelta))
+        for module in (status, trust):
+            monkeypatch.setattr(module, "dt", SimpleNamespace(datetime=Moved, UTC=dt.UTC, timedelta=dt.timedelta))
         monkeypatch.setattr(time, "monotonic", lambda: start + self.moved.total_seconds())
 
     def move(self, by: dt.timedelta) -> None:

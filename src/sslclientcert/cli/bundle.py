@@ -17,10 +17,10 @@ from cryptography import x509
 from ..core.certificate import ParsedCertificate
 from ..core.crl import RevocationList
 from ..core.errors import ClientCertError
-from ..core.links import Bundle
 from ..core.names import rfc4514
 from ..core.policy import require_ca, require_client_leaf, require_path_length, require_validity
-from ..core.status import warnings_of
+from ..core.status import Expiry, expiries, warnings_of
+from ..core.validation import Snapshot
 from .facts import facts, serial_number, validity
 from .terminal import add_json, painted, shown
 from .trusted import Trusted, add_at, add_crl, add_max_depth, add_warn_days, as_of
@@ -63,24 +63,40 @@ def run(
     trusted = Trusted.read(ca, crl, max_depth)
     now, said = as_of(at)
     trust = trusted.store.current()
-    entries = list(_entries(trust.bundle, now))
+    entries = list(_entries(trust, now))
+    ends = sorted(expiries(trust.bundle.certificates, trusted.crls), key=lambda expiry: (expiry.at, expiry.what))
     warnings = [*warnings_of(trust, now, warn_days), *_uncovered(trusted, entries, now)]
     if json:
         answer = {
             "certificates": [entry.as_dict() for entry in entries],
+            "left_out": [{"what": one.what, "why": one.why} for one in trust.bundle.left_out],
             "crls": [_crl_as_dict(crl, _signers(crl, entries)) for crl in trusted.crls],
+            "ends": [{"what": expiry.what, "at": expiry.at.isoformat()} for expiry in ends],
             "warnings": warnings,
         }
         print(json_format.dumps(answer, indent=2))
     else:
         print(f"found: {_counted(trusted)} in {shown(trusted.source)}, as of {said}\n")
-        for entry in entries:
-            print("\n".join(entry.lines(now)))
-        for crl in trusted.crls:
-            print("\n".join(_crl_lines(crl, _signers(crl, entries))))
+        print("\n".join(_lines(trusted, entries, now)))
+        print("\n".join(["", "ends", *_ends(ends, now)]))
         for warning in warnings:
             print("\n".join(["", *_wrapped(warning, f"{painted('WARNING', 'yellow')}  ")]))
     return int(bool(warnings) or any(entry.role is None for entry in entries))
+
+
+def _lines(trusted: Trusted, entries: Sequence[_Entry], now: dt.datetime) -> Iterator[str]:
+    for entry in entries:
+        yield from entry.lines(now)
+    for one in trusted.store.current().bundle.left_out:
+        yield f"  -  {shown(one.what)}"
+        yield from _wrapped(f"it {one.why}", f"     {painted('UNUSABLE', 'red')}: ")
+    for crl in trusted.crls:
+        yield from _crl_lines(crl, _signers(crl, entries))
+
+
+def _ends(ends: Sequence[Expiry], now: dt.datetime) -> Iterator[str]:
+    for expiry in ends:
+        yield f"  {expiry.at:%Y-%m-%d %H:%M}  {shown(expiry.what)}{' (ENDED)' if expiry.at < now else ''}"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -91,6 +107,7 @@ class _Entry:
         number: its place, from 1.
         role: `"anchor"`, `"intermediate"`, `"pin"` (a client's own, trusted as itself), or None: unusable.
         through: the place of the certificate through which an intermediate holds.
+        twins: the places of certificates with its name and key from other issuers: it is cross-certified.
         why: why it is no anchor.
     """
 
@@ -98,6 +115,7 @@ class _Entry:
     parsed: ParsedCertificate
     role: str | None
     through: int | None = None
+    twins: tuple[int, ...] = ()
     why: str | None = None
 
     @property
@@ -111,6 +129,7 @@ class _Entry:
             **{name: said[name] for name in kept},
             "role": self.role,
             "through": self.through,
+            "same_name_and_key": list(self.twins),
             "why_no_anchor": self.why,
         }
 
@@ -122,9 +141,12 @@ class _Entry:
         )
         label = painted("UNUSABLE", "red") if self.role is None else painted(self.role, "green")
         yield from _wrapped(self.why or "", f"     {label}{': ' if self.why else ''}")
+        if self.twins:
+            yield f"     cross-certified: {' and '.join(map(str, self.twins))} has the same name and key"
 
 
-def _entries(bundle: Bundle, now: dt.datetime) -> Iterator[_Entry]:
+def _entries(trust: Snapshot, now: dt.datetime) -> Iterator[_Entry]:
+    bundle = trust.bundle
     numbers = {one: number for number, one in enumerate(bundle.certificates, 1)}
     for one, number in numbers.items():
         role, through, why = None, None, bundle.unusable.get(one)
@@ -133,18 +155,24 @@ def _entries(bundle: Bundle, now: dt.datetime) -> Iterator[_Entry]:
             if why is None:
                 role, why = ("anchor", None) if one in bundle.anchors else ("intermediate", None)
                 require_ca(one)
-                issuers = [issuer for issuer in bundle.links.issuers_of(one) if _is_usable(bundle, issuer, now, [one])]
+                issuers = [issuer for issuer in bundle.links.issuers_of(one) if _is_usable(trust, issuer, now, [one])]
                 if role == "intermediate" and issuers:
                     through = numbers[issuers[0]]
                     why = f"its issuer is in the bundle too, so it holds only through {through}"
                 elif role == "intermediate":
-                    role, why = None, "no CA above it in the bundle can be used"
+                    role = None
+                    why = f"no path of at most {trust.max_depth} intermediates leads from it to a usable anchor"
         except ClientCertError as error:
             role, why = _pin(one) if role == "anchor" else None, error.detail
-        yield _Entry(number=number, parsed=one, role=role, through=through, why=why)
+        twins = tuple(
+            place
+            for other, place in numbers.items()
+            if (other.subject, other.spki) == (one.subject, one.spki) and other.issuer != one.issuer
+        )
+        yield _Entry(number=number, parsed=one, role=role, through=through, twins=twins, why=why)
 
 
-def _is_usable(bundle: Bundle, ca: ParsedCertificate, now: dt.datetime, below: Sequence[ParsedCertificate]) -> bool:
+def _is_usable(trust: Snapshot, ca: ParsedCertificate, now: dt.datetime, below: Sequence[ParsedCertificate]) -> bool:
     """Say whether a CA of the bundle can stand above others: by its rules, its path length, and what is above it."""
     try:
         require_validity(ca, now, dt.timedelta(), is_ca=True)
@@ -152,8 +180,12 @@ def _is_usable(bundle: Bundle, ca: ParsedCertificate, now: dt.datetime, below: S
         require_path_length(ca, sum(not one.is_self_issued for one in below))
     except ClientCertError:
         return False
-    return ca in bundle.anchors or any(
-        issuer not in below and _is_usable(bundle, issuer, now, [*below, ca]) for issuer in bundle.links.issuers_of(ca)
+    return len(below) <= trust.max_depth and (
+        ca in trust.bundle.anchors
+        or any(
+            issuer not in below and _is_usable(trust, issuer, now, [*below, ca])
+            for issuer in trust.bundle.links.issuers_of(ca)
+        )
     )
 
 
@@ -209,7 +241,8 @@ def _crl_lines(crl: RevocationList, signers: list[int]) -> Iterator[str]:
 
 
 def _counted(trusted: Trusted) -> str:
-    counts = [(len(trusted.store.current().bundle.certificates), "certificate"), (len(trusted.crls), "CRL")]
+    bundle = trusted.store.current().bundle
+    counts = [(len(bundle.certificates) + len(bundle.left_out), "certificate"), (len(trusted.crls), "CRL")]
     return " and ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counts if count)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import datetime as dt
+import logging
 from collections.abc import Sequence
 
 from ..core.crl import RevocationList
@@ -14,6 +15,8 @@ from .evidence import read_bytes
 from .terminal import Misuse
 
 __all__ = ["Trusted", "add_at", "add_crl", "add_max_depth", "add_warn_days", "as_of"]
+
+_SILENT = logging.NullHandler()  # refusals and warnings are the answer here, not lines of a log
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +41,7 @@ class Trusted:
             Misuse: the content is not what it should be.
             OSError: a file cannot be read.
         """
+        logging.getLogger("sslclientcert").addHandler(_SILENT)
         bundle, crls = read_bytes(ca), None if crl is None else read_bytes(crl)
         try:
             store = TrustStore.from_pem(bundle, crls, max_depth=max_depth, source=ca, crl_source=crl or ca)

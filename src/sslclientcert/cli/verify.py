@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json as json_format
-import logging
 import textwrap
 from collections.abc import Iterator, Sequence
 
@@ -32,7 +31,6 @@ from .trusted import Trusted, add_at, add_crl, add_max_depth, add_warn_days, as_
 __all__ = ["add_arguments", "run"]
 
 _NOT_CHECKED = "Not checked, since it cannot be from here: who sent it, and that they hold the private key."
-_SILENT = logging.NullHandler()  # a refusal is the answer here, not a line of a log
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -82,7 +80,6 @@ def run(
         Misuse: an option or a file is not what it should be.
         OSError: a file cannot be read.
     """
-    logging.getLogger("sslclientcert").addHandler(_SILENT)
     row = row_of(proxy, header)
     trusted = Trusted.read(ca, crl, max_depth)
     evidence = read(file)

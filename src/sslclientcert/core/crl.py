@@ -22,7 +22,7 @@ from cryptography.x509.oid import CRLEntryExtensionOID
 
 from .certificate import DOES_NOT_PARSE, ParsedCertificate, matches_authority_key_identifier
 from .der import Element, element
-from .errors import quoted
+from .errors import ClientCertError, quoted
 from .names import CanonicalName, canonical, rfc4514
 from .signatures import made_signature, scheme_of
 
@@ -67,8 +67,11 @@ class Scope(NamedTuple):
     @property
     def description(self) -> str:
         """Which certificates these are, in words."""
+        if self.points is not None and not self.points:
+            return "attribute certificates"
         kind = "end-entity certificates" if self.only_users else "CA certificates" if self.only_cas else "certificates"
-        named = "" if self.points is None else " of one distribution point"
+        names = sorted(map(_described, self.points or ()))
+        named = f" of the distribution point {' or '.join(names)}" if names else ""
         return f"all {kind}{named}" + (", as a delta" if self.is_delta else "")
 
     def covers(self, certificate: ParsedCertificate) -> bool:
@@ -86,6 +89,10 @@ def _distribution_points(certificate: ParsedCertificate) -> Iterator[Hashable]:
         issuers = [_comparable(name) for name in point.crl_issuer or ()]
         if point.reasons is None and (not issuers or certificate.issuer in issuers):
             yield from map(_comparable, point.full_name or ())
+
+
+def _described(name: Hashable) -> str:
+    return quoted(name.value) if isinstance(name, x509.UniformResourceIdentifier) else "that has a directory name"
 
 
 def _comparable(name: x509.GeneralName) -> Hashable:
@@ -366,5 +373,8 @@ class _Signature:
         scheme = self._scheme
         if scheme is None or issuer.key_kind not in scheme.keys:
             return False
-        is_hashed = scheme.hash is not None
-        return made_signature(issuer.key, scheme, self._value, self._data, is_hashed=is_hashed)
+        try:
+            key = issuer.key
+        except ClientCertError:
+            return False
+        return made_signature(key, scheme, self._value, self._data, is_hashed=scheme.hash is not None)

@@ -156,6 +156,8 @@ def decoding(data: bytes) -> None:
         return
     assert 0 < len(certificates) <= MAX_FORWARDED
     assert all(certificates)
+    if encoding == "base64-pem":
+        text = base64.b64decode(text).decode()
     seen = "".join(urllib.parse.unquote(text).split())
     if encoding == "base64-der-concatenation":
         assert base64.b64encode(b"".join(certificates)).decode() == text
