@@ -5,9 +5,9 @@ nginx accepts self-signed anchors alone. So OpenSSL is asked with `-partial_chai
 
 from __future__ import annotations
 
+import base64
 import itertools
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from sslclientcert import PresentedChain, TrustStore
-from sslclientcert.core import certificate as certificate_module
 from sslclientcert.core.bundle import parse_certificates
 from sslclientcert.core.errors import CAExpired, CertificateRevoked, CertificateUnsuitable, CertificateUntrusted
 from sslclientcert.core.links import MOST_CHECKS, Bundle
+from sslclientcert.core.signatures import made_signature
 
 from .judge import answers, is_accepted, names, openssl_accepts, refusal, verify
 from .pki import (
@@ -47,6 +47,8 @@ LOWER = authority("Lower", ROOT, key=KEYS[0])
 OTHER = authority("Other", key=KEYS[1])
 CROSS = authority("Root", OTHER, key=ROOT.key)
 ABSENT = authority("Absent", key=KEYS[2])
+
+NO_IDENTIFIERS: list[type[x509.ExtensionType]] = [x509.SubjectKeyIdentifier, x509.AuthorityKeyIdentifier]
 
 # A certificate that does not parse: an extension holds what it cannot. Name and key can be told.
 BROKEN = (unknown("2.5.29.31", b"\x05\x00"), False)
@@ -208,8 +210,6 @@ def test_next_to_a_certificate_whose_subject_cannot_be_read_only_what_is_self_si
 
 
 def pem_of_der(der: bytes) -> bytes:
-    import base64
-
     return b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(der) + b"-----END CERTIFICATE-----\n"
 
 
@@ -238,8 +238,7 @@ def test_an_old_and_a_new_root_that_certified_each_other_are_both_anchors() -> N
 def test_a_new_key_signed_by_the_old_one_without_key_identifiers_counts_as_self_signed_and_its_signature_is_wrong() -> (
     None
 ):
-    without = [x509.SubjectKeyIdentifier, x509.AuthorityKeyIdentifier]
-    new = authority("Root", ROOT, key=KEYS[3], without=without)
+    new = authority("Root", ROOT, key=KEYS[3], without=NO_IDENTIFIERS)
     assert anchors_of(new, ROOT) == [ROOT]
     assert unusable_of(new, ROOT) == [new]
     assert not is_accepted(client("alice", new), new, ROOT)
@@ -299,13 +298,12 @@ def test_neither_the_order_of_a_bundle_nor_copies_change_what_is_an_anchor() -> 
 def used(monkeypatch: pytest.MonkeyPatch) -> list[tuple[bytes, bytes]]:
     """The key and the signature of every check, from now on."""
     checks: list[tuple[bytes, bytes]] = []
-    check: Callable[..., bool] = certificate_module.made_signature
 
     def recorded(key: Any, scheme: Any, signature: bytes, data: bytes) -> bool:
         checks.append((spki_of(key), signature))
-        return check(key, scheme, signature, data)
+        return made_signature(key, scheme, signature, data)
 
-    monkeypatch.setattr(certificate_module, "made_signature", recorded)
+    monkeypatch.setattr("sslclientcert.core.certificate.made_signature", recorded)
     return checks
 
 
@@ -352,35 +350,39 @@ def test_each_pair_of_certificate_and_key_is_checked_once(used: list[tuple[bytes
 
 
 def test_a_chain_that_is_not_told_apart_by_identifiers_costs_at_most_16_checks(used: list[tuple[bytes, bytes]]) -> None:
-    without = [x509.SubjectKeyIdentifier, x509.AuthorityKeyIdentifier]
     store = TrustStore([ROOT.certificate])
-    many = [authority("Lower", ROOT, key=private_key("P-256", 40 + number), without=without) for number in range(9)]
-    leaf = client("alice", authority("Lower", key=KEYS[3]), without=without)
+    many = [
+        authority("Lower", ROOT, key=private_key("P-256", 40 + number), without=NO_IDENTIFIERS) for number in range(9)
+    ]
+    leaf = client("alice", authority("Lower", key=KEYS[3]), without=NO_IDENTIFIERS)
     assert not asked(store, used, leaf, *many)
     assert len(used) <= MOST_CHECKS == 16
-    own = [authority("Root", ROOT, key=private_key("P-256", 50 + number), without=without) for number in range(9)]
-    assert not asked(store, used, client("alice", authority("Root", key=KEYS[3]), without=without), *own)
+    own = [
+        authority("Root", ROOT, key=private_key("P-256", 50 + number), without=NO_IDENTIFIERS) for number in range(9)
+    ]
+    assert not asked(store, used, client("alice", authority("Root", key=KEYS[3]), without=NO_IDENTIFIERS), *own)
     assert len(used) <= MOST_CHECKS + 1  # the leaf's by the bundle's key is not counted
 
 
 def test_a_chain_that_needs_more_checks_is_refused_with_the_remedy(used: list[tuple[bytes, bytes]]) -> None:
-    without = [x509.SubjectKeyIdentifier, x509.AuthorityKeyIdentifier]
     store = TrustStore([ROOT.certificate])
-    own = [authority("Root", ROOT, key=private_key("P-256", 50 + number), without=without) for number in range(9)]
-    leaf = client("alice", authority("Root", key=KEYS[3]), without=without)
+    own = [
+        authority("Root", ROOT, key=private_key("P-256", 50 + number), without=NO_IDENTIFIERS) for number in range(9)
+    ]
+    leaf = client("alice", authority("Root", key=KEYS[3]), without=NO_IDENTIFIERS)
     with pytest.raises(CertificateUntrusted, match="more than 16 signature checks.*its own chain"):
         store.verify(PresentedChain(leaf.certificate, tuple(one.certificate for one in own)))
     assert used
 
 
 def test_the_checks_of_a_leaf_by_the_bundles_keys_are_not_limited(used: list[tuple[bytes, bytes]]) -> None:
-    without = [x509.SubjectKeyIdentifier, x509.AuthorityKeyIdentifier]
-    cas = [authority("One Name", key=private_key("P-256", 60 + number), without=without) for number in range(33)]
+    cas = [authority("One Name", key=private_key("P-256", 60 + number), without=NO_IDENTIFIERS) for number in range(33)]
     store = TrustStore([ca.certificate for ca in cas])
     for ca in (cas[0], cas[16], cas[-1]):
-        assert asked(store, used, client("alice", ca, without=without))
+        assert asked(store, used, client("alice", ca, without=NO_IDENTIFIERS))
     assert (
-        asked(store, used, client("alice", authority("Lower", cas[-1], key=KEYS[3], without=without)), LOWER) is False
+        asked(store, used, client("alice", authority("Lower", cas[-1], key=KEYS[3], without=NO_IDENTIFIERS)), LOWER)
+        is False
     )
 
 

@@ -354,7 +354,7 @@ def test_sha_1_is_refused_by_name_on_leaf_and_intermediate(tmp_path: Path) -> No
     for detail, name in (
         (refusal(CertificateUnsuitable, leaf, root), "alice"),
         (refusal(CertificateUnsuitable, bob, root, forwarded=[intermediate]), "Intermediate"),
-        (refusal(CertificateUntrusted, bob, root, intermediate), "Intermediate"),
+        (refusal(CertificateUnsuitable, bob, root, intermediate), "Intermediate"),
     ):
         for word in (f"'CN={name}'", "signed with SHA1", "SHA-256"):
             assert word in detail
