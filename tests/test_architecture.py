@@ -178,10 +178,8 @@ def test_one_module_of_the_library_makes_identities_and_none_asks_cryptographys_
     assert [module for module in MODULES if "x509.verification" in read(module)[0]] == []
 
 
-def test_the_decision_can_be_read_in_one_sitting() -> None:
-    lines = {module: len(read(module)[0].splitlines()) for module in MODULES}
-    assert lines["core.validation"] <= 250
-    assert {module: count for module, count in lines.items() if within(module, ["core"]) and count > 330} == {}
+def test_the_decision_has_at_most_250_lines() -> None:
+    assert len(read("core.validation")[0].splitlines()) <= 250
 
 
 def test_the_modules_of_the_core_do_not_import_in_circles() -> None:

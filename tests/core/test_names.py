@@ -441,6 +441,10 @@ def test_a_canonical_name_begins_with_those_of_its_subtrees() -> None:
         pytest.param(encoded([[(COMMON_NAME, UTF8, b"\xff")]]), id="UTF-8 that is not"),
         pytest.param(encoded([[(COMMON_NAME, BMP, b"a")]]), id="half a BMP character"),
         pytest.param(encoded([[(COMMON_NAME, UNIVERSAL, b"\0\x11\0\0")]]), id="a character beyond Unicode"),
+        *(
+            pytest.param(encoded([[(COMMON_NAME, tag, b"a")]]), id=f"a value of the type {tag}")
+            for tag in (2, 4, 26, 27)
+        ),
     ],
 )
 def test_what_is_not_a_name_has_no_canonical_form(der: bytes) -> None:

@@ -350,14 +350,17 @@ def signed_with(digest: str, folder: Path) -> tuple[Party, Party, Party]:
 
 def test_sha_1_is_refused_by_name_on_leaf_and_intermediate(tmp_path: Path) -> None:
     root, leaf, intermediate = signed_with("sha1", tmp_path)
-    for child, bundle, name in (
-        (leaf, (root,), "alice"),
-        (client("bob", intermediate), (root, intermediate), "Intermediate"),
+    bob = client("bob", intermediate)
+    for detail, name in (
+        (refusal(CertificateUnsuitable, leaf, root), "alice"),
+        (refusal(CertificateUnsuitable, bob, root, forwarded=[intermediate]), "Intermediate"),
+        (refusal(CertificateUnsuitable, bob, root, intermediate), "Intermediate"),
     ):
-        detail = refusal(CertificateUnsuitable, child, *bundle)
         for word in (f"'CN={name}'", "signed with SHA1", "SHA-256"):
             assert word in detail
-        assert not openssl_accepts(child, *bundle)
+    assert not openssl_accepts(leaf, root)
+    assert not openssl_accepts(bob, root, intermediate)
+    assert not openssl_accepts(bob, root, forwarded=[intermediate])
 
 
 def test_sha_224_is_sha_2_and_strong_enough(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import trustme
 from cryptography import x509
 from cryptography.x509.name import _ASN1Type
 
-from sslclientcert import ClientCertError, PresentedChain, TrustStore
+from sslclientcert import PROXIES, ClientCertError, PresentedChain, TrustStore
 from sslclientcert.core import validation
 from sslclientcert.core.errors import (
     CAExpired,
@@ -27,7 +27,9 @@ from sslclientcert.core.errors import (
     RevocationUnknown,
     TrustStoreUnavailable,
 )
+from sslclientcert.core.presented import presented_by
 
+from .conftest import CHAIN_ROWS, headers_of
 from .judge import answers, openssl_accepts, refusal, verify
 from .judge import names as chain
 from .pki import (
@@ -259,7 +261,7 @@ EXPENSIVE = """
 import sys
 from cryptography import x509
 from cryptography.x509.name import _ASN1Type
-from sslclientcert import ClientCertError, PresentedChain, TrustStore
+from sslclientcert import PROXIES, ClientCertError, PresentedChain, TrustStore
 
 root, *chain = x509.load_pem_x509_certificates(sys.stdin.buffer.read())
 try:
@@ -481,6 +483,22 @@ def test_a_victims_leaf_in_front_of_ones_own_certificate_is_refused_in_one_heade
             assert "two headers were joined" in detail
             # Where the leaf has a header of its own, what is not needed is passed over.
             assert verify(victim, ROOT, forwarded=listed).common_name == "victim"
+
+
+@pytest.mark.parametrize("proxy", CHAIN_ROWS)
+def test_proxies_that_bind_the_leaf_pass_over_a_stranger_and_the_others_refuse_it(proxy: str) -> None:
+    own, victim = authority("Mallory", key=KEYS[5]), client("victim", LOWER)
+    row, headers = PROXIES[proxy], headers_of(victim, proxy, LOWER, own)
+    chain_value = headers.get(row.chain_header) if row.chain_header else None
+    presented = presented_by(row, headers[row.certificate_header], chain_value)
+    assert presented is not None
+    assert len(presented.intermediates) == 2
+    store = TrustStore([ROOT.certificate])
+    if proxy in ("traefik", "aws-alb"):
+        with pytest.raises(ForwardingInconsistent, match="CN=Mallory"):
+            store.verify(presented)
+    else:
+        assert chain(store.verify(presented)) == ["victim", "Lower", "Root"]
 
 
 def test_a_stranger_that_was_issued_by_the_listed_ca_has_issued_nothing_itself() -> None:
