@@ -99,7 +99,7 @@ def paths(case: Case) -> list[Path]:
 
 
 def is_current(crl: Crl, case: Case) -> bool:
-    return crl.start <= case.at <= crl.end
+    return crl.end is not None and crl.start <= case.at <= crl.end
 
 
 def is_weak(crl: Crl) -> bool:
@@ -107,8 +107,8 @@ def is_weak(crl: Crl) -> bool:
 
 
 def is_usable(crl: Crl) -> bool:
-    """Whether it is a list as one is asked here: direct, for all reasons, of certificates, with a sound signature."""
-    is_odd = crl.indirect or crl.reasons or crl.only == "attributes"
+    """Whether it is a list as one is asked here: direct, for all reasons, with a sound signature."""
+    is_odd = crl.indirect or crl.reasons
     return not (is_weak(crl) or is_odd or "unknown critical extension" in crl.traits)
 
 

@@ -133,6 +133,14 @@ def has_host_beside_dns_name(_: Case, path: Path) -> bool:
     )
 
 
+def has_mailbox_below_constraint(_: Case, path: Path) -> bool:
+    return any(
+        any(kind_of(subtree.base.kind) == "email" for subtree in subtrees)
+        and any(kind == "SmtpUTF8Mailbox" for kind, _, _ in names_of(made))
+        for made, subtrees in constraints_above(path)
+    )
+
+
 # Revocation
 
 
@@ -256,8 +264,14 @@ REASONS = (
         always=False,
     ),
     Reason(
+        "SmtpUTF8Mailbox below a constraint of e-mail",
+        "no constraint can hold its local part, so a mailbox that is excluded excludes its host",
+        has_mailbox_below_constraint,
+        always=False,
+    ),
+    Reason(
         "a list that cannot be used",
-        "indirect, limited to reasons, of attribute certificates, with an unknown critical extension or a weak "
+        "indirect, limited to reasons, with an unknown critical extension or a weak "
         "hash: what its issuer has issued is unknown",
         has_unusable_list,
         always=False,
