@@ -223,6 +223,26 @@ def _() -> Case:
     return Case(alice(root), [root], crls=[Crl(root), Crl(root, start=NOW - 3 * DAY, reasons=(1,))])
 
 
+@refused("a list by another key of the CA's name")
+def _() -> Case:
+    """The CA's next key has signed no list yet."""
+    root = ca("Root")
+    following = ca("Root", root, number=1)
+    leaf = alice(following)
+    leaf.aki = Aki(following.ski)
+    return Case(leaf, [root, following], crls=[Crl(root, aki=Aki(root.ski))])
+
+
+@refused("a CA of the bundle below a forwarded one")
+def _() -> Case:
+    """The root permits other names; its certificate by another root, which the client sends, permits all."""
+    root, other = constrained(permits("DNS", "example.org")), ca("Other", number=2)
+    middle = ca("CA", root, number=1)
+    cross = dataclasses.replace(root, parent=other, subtrees=(), serial=999)
+    leaf = alice(middle, General("DNS", "a.example.com"))
+    return Case(leaf, [root, other, middle], [cross])
+
+
 @refused("revoked by a list that OpenSSL does not choose")
 def _() -> Case:
     root = ca("Root")

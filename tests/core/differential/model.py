@@ -115,7 +115,8 @@ def is_usable(crl: Crl) -> bool:
 def is_of(crl: Crl, issuer: Made) -> bool:
     """Whether a CA has issued a list, and may; a weak signature is nobody's, so only the name counts there."""
     may_sign = issuer.version != 3 or issuer.usage is None or "crl_sign" in issuer.usage
-    return crl.name == issuer.names[0] and crl.was_signed_by(issuer.key) and aki_may_mean(crl.aki, issuer) and may_sign
+    by_key = crl.was_signed_by(issuer.key) or is_weak(crl)
+    return crl.name == issuer.names[0] and by_key and aki_may_mean(crl.aki, issuer) and may_sign
 
 
 def covers(crl: Crl, made: Made) -> bool:

@@ -156,6 +156,19 @@ def has_unusable_list(case: Case, path: Path) -> bool:
     return any(is_of(crl, ca) and not is_usable(crl) for crl in case.crls or () for ca in path[1:])
 
 
+def has_list_by_another_key(case: Case, path: Path) -> bool:
+    """Whether no list of a CA covers what it issued, and one of its name, by another key, might."""
+    return case.crls is not None and any(
+        status(made, issuer, case) == "unknown"
+        and any(crl.name == issuer.names[0] and not is_of(crl, issuer) for crl in case.crls)
+        for made, issuer in links(path)
+    )
+
+
+def leaves_the_bundle(case: Case, path: Path) -> bool:
+    return any(below in case.bundle and above not in case.bundle for below, above in itertools.pairwise(path[1:]))
+
+
 def is_on_a_list(case: Case, path: Path, *, delta: bool) -> bool:
     return any(
         made.serial in crl.revoked and (crl.delta is not None) is delta
@@ -274,6 +287,18 @@ REASONS = (
         "indirect, limited to reasons, with an unknown critical extension or a weak "
         "hash: what its issuer has issued is unknown",
         has_unusable_list,
+        always=False,
+    ),
+    Reason(
+        "a list by another key of the CA's name",
+        "OpenSSL takes a list of any CA of that name on the path; here it is the issuer's own key that counts",
+        has_list_by_another_key,
+        always=False,
+    ),
+    Reason(
+        "a CA of the bundle below a forwarded one",
+        "a CA that the bundle has linked to an anchor is linked to forwarded CAs no more",
+        leaves_the_bundle,
         always=False,
     ),
     Reason(

@@ -49,6 +49,10 @@ DOCUMENTED = {
     "complete CRL (it revokes)": [
         *("CRL without nextUpdate", "a list that cannot be used", "removeFromCRL in a complete CRL"),
     ],
+    "a CA of the bundle below a forwarded one, if the bundle has a path for it": [
+        "a CA of the bundle below a forwarded one"
+    ],
+    "a CRL signed by another key of the CA's name": ["a list by another key of the CA's name"],
     "a certificate on one of several CRLs of its CA: any partition that covers it, a delta": [
         *("revoked by a list that OpenSSL does not choose", "revoked by a delta"),
         "revocation of what OpenSSL was not asked",
