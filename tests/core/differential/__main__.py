@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import collections
 import concurrent.futures
+import functools
 import sys
 
 from .running import run
@@ -19,6 +20,7 @@ def main() -> int:
     parser.add_argument("--seeds", default="5280,6125,8446,9440", help="where to start; default: %(default)s")
     parser.add_argument("--processes", type=int, default=2, help="default: %(default)s")
     parser.add_argument("--failures", type=int, default=3, help="how many to print in full; default: %(default)s")
+    parser.add_argument("--crls", action="store_true", help="with CRLs alone; default: a third of the cases")
     options = parser.parse_args()
     starts = [int(seed) * 1_000_000 for seed in options.seeds.split(",")]
     batches = [
@@ -29,7 +31,7 @@ def main() -> int:
     counts: collections.Counter[str] = collections.Counter()
     failures: list[str] = []
     with concurrent.futures.ProcessPoolExecutor(options.processes) as pool:
-        for some, failed in pool.map(run, batches):
+        for some, failed in pool.map(functools.partial(run, revocation=options.crls or None), batches):
             counts += some
             failures += failed
     sys.stdout.writelines(f"{count:7} {name}\n" for name, count in counts.most_common())

@@ -90,17 +90,20 @@ def _of_identity(case: Case, openssl: OpenSsl, answer: Accepted) -> str:
 def _of_refusal(case: Case, openssl: OpenSsl, answer: str) -> str:
     paths = [path for path in model.paths(case) if len(path) - 2 <= case.max_depth]
     accepted = [path for path in paths if openssl.accepts_path(case, path)]
-    for path in accepted:
-        if not reasons_of(case, path):
-            shown = " < ".join(made.key.kind + str(made.serial)[:6] for made in path)
+    if not accepted and case.crls is None:
+        found = path_by_cryptography(case)
+        accepted = [found] if found is not None and openssl.accepts_path(case, found) else []
+    if not accepted and openssl.accepts_bundle(case):
+        # With several CAs of one name, it may have taken the list of one that is not on the path.
+        accepted = [path for path in paths if openssl.accepts_path(case, path, every_list=True)] or (
+            [path for path in paths if reasons_of(case, path)] if case.crls else []
+        )
+        if not accepted:
+            raise Disagreement(f"OpenSSL found a path that nobody made; here {answer}")
+    reasons = [(path, reasons_of(case, path)) for path in accepted]
+    for path, found_reasons in reasons:
+        if not found_reasons:
+            shown = " < ".join(f"{made.key.kind} {made.serial:x}"[:16] for made in path)
             raise Disagreement(f"refused without a reason in the table: {answer}\npath: {shown}")
-    if accepted:
-        names = [reason.name for reason in REASONS]
-        return "refused here alone: " + min((reasons_of(case, path)[0] for path in accepted), key=names.index)
-    if case.crls is None and (found := path_by_cryptography(case)) and openssl.accepts_path(case, found):
-        if not reasons_of(case, found):
-            raise Disagreement(f"cryptography and OpenSSL accept a path that nobody made; here {answer}")
-        return f"refused here alone: {reasons_of(case, found)[0]}"
-    if openssl.accepts_bundle(case):
-        raise Disagreement(f"OpenSSL found a path that nobody made; here {answer}")
-    return "both refuse"
+    names = [reason.name for reason in REASONS]
+    return "refused here alone: " + min((some[0] for _, some in reasons), key=names.index) if reasons else "both refuse"

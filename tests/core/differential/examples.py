@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
+import subprocess
 from collections.abc import Callable
 
 from ..pki import DAY, NOW
 from . import names
-from .asn1 import sequence
+from .asn1 import boolean, integer, sequence
 from .keys import Scheme, key_of
 from .making import (
+    BASIC,
     CLIENT_AUTH,
     CONSTRAINTS,
     IP_BLOCKS,
@@ -19,8 +23,10 @@ from .making import (
     Extension,
     General,
     Made,
+    RawExtension,
     Subtree,
 )
+from .model import Path
 
 REFUSED: dict[str, Callable[[], Case]] = {}
 ACCEPTED: dict[str, Callable[[], Case]] = {}
@@ -217,6 +223,26 @@ def _() -> Case:
     return Case(alice(root), [root], crls=[Crl(root), Crl(root, start=NOW - 3 * DAY, reasons=(1,))])
 
 
+@refused("a list by another key of the CA's name")
+def _() -> Case:
+    """The CA's next key has signed no list yet."""
+    root = ca("Root")
+    following = ca("Root", root, number=1)
+    leaf = alice(following)
+    leaf.aki = Aki(following.ski)
+    return Case(leaf, [root, following], crls=[Crl(root, aki=Aki(root.ski))])
+
+
+@refused("a CA of the bundle below a forwarded one")
+def _() -> Case:
+    """The root permits other names; its certificate by another root, which the client sends, permits all."""
+    root, other = constrained(permits("DNS", "example.org")), ca("Other", number=2)
+    middle = ca("CA", root, number=1)
+    cross = dataclasses.replace(root, parent=other, subtrees=(), serial=999)
+    leaf = alice(middle, General("DNS", "a.example.com"))
+    return Case(leaf, [root, other, middle], [cross])
+
+
 @refused("revoked by a list that OpenSSL does not choose")
 def _() -> Case:
     root = ca("Root")
@@ -234,6 +260,129 @@ def _() -> Case:
     root = ca("Root")
     middle = ca("CA", root, number=1)
     return Case(alice(middle), [middle], crls=[Crl(middle, {7: 1})])
+
+
+@refused("SmtpUTF8Mailbox below a constraint of e-mail")
+def _() -> Case:
+    root = constrained(excludes("email", "bob@example.org"))
+    return Case(alice(root, General("SmtpUTF8Mailbox", "müller@example.org")), [root])
+
+
+# Limits and forms that random cases do not have
+
+
+@refused("binary curve")
+def _() -> Case:
+    """A key that is never used: cryptography has no binary curves any more."""
+    root = ca("Root")
+    leaf = alice(root)
+    made = subprocess.run(
+        ["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:sect283r1", "-outform", "DER"],
+        capture_output=True,
+        check=True,
+    )
+    public = subprocess.run(
+        ["openssl", "pkey", "-inform", "DER", "-pubout", "-outform", "DER"],
+        input=made.stdout,
+        capture_output=True,
+        check=True,
+    )
+    leaf.key = dataclasses.replace(leaf.key, spki=public.stdout, form="binary")
+    return Case(leaf, [root])
+
+
+@refused("more than 65,536 comparisons of names")
+def _() -> Case:
+    root = constrained(*(excludes("DNS", f"{number}.example.com") for number in range(80)))
+    return Case(alice(root, *(General("DNS", f"{number}.example.org") for number in range(900))), [root])
+
+
+@refused("more than 16 signature checks for a forwarded chain")
+def _() -> Case:
+    """Twenty CAs of one name, without key identifiers: any of them may be the one."""
+    root = ca("Root")
+    same = [ca("CA", root, number=number) for number in range(20, 40)]
+    leaf = alice(max(same, key=lambda made: made.der))
+    for made in (*same, leaf):
+        made.ski = made.aki = None
+    return Case(leaf, [root], same)
+
+
+def tangle() -> tuple[Case, Path]:
+    """Seven CAs that have all certified one another, and the one path of three links that keeps the path length."""
+    cas = [ca(f"CA {number}", number=number) for number in range(40, 47)]
+    root = ca("Root", number=47)
+    first, last = cas[0], cas[-1]
+    top = dataclasses.replace(first, parent=root, serial=1000, basic=(True, 1))
+    cross = [
+        dataclasses.replace(below, parent=above, aki=Aki(above.ski), serial=2000 + number)
+        for number, (below, above) in enumerate(itertools.permutations(cas, 2))
+    ]
+    straight = next(made for made in cross if made.key is last.key and made.parent is first)
+    straight.end = NOW + DAY  # the search begins with those that end last
+    leaf = alice(last)
+    return Case(leaf, [root, top, *cross], max_depth=10), (leaf, straight, top, root)
+
+
+def listed(**changes: object) -> Case:
+    root = ca("Root")
+    return Case(alice(root), [root], crls=[Crl(root, **changes)])  # type: ignore[arg-type]
+
+
+@refused("CRL without nextUpdate")
+def _() -> Case:
+    return listed(end=None)
+
+
+@refused("removeFromCRL in a complete CRL")
+def _() -> Case:
+    return listed(revoked={7: 8})
+
+
+def spelled(change: Callable[[Made], None]) -> Case:
+    root = ca("Root")
+    leaf = alice(root)
+    change(leaf)
+    return Case(leaf, [root])
+
+
+def with_default(oid: str, value: bytes) -> Callable[[Made], None]:
+    """Say that an extension is not critical, where that goes without saying."""
+    return lambda made: made.extra.append(RawExtension(oid, value))
+
+
+def _basic(value: bytes) -> Callable[[Made], None]:
+    def change(made: Made) -> None:
+        made.basic = None
+        made.extra.append(Extension(BASIC, value))
+
+    return change
+
+
+def _subject(tag: int, octets: bytes) -> Callable[[Made], None]:
+    return lambda made: setattr(made, "subject", ((names.Attribute(names.O, tag, octets),),))
+
+
+UNREAD: dict[str, Callable[[Made], None]] = {
+    "_ in a PrintableString": _subject(names.PRINTABLE, b"under_score"),
+    "@ in a PrintableString": _subject(names.PRINTABLE, b"a@example.org"),
+    "* in a PrintableString": _subject(names.PRINTABLE, b"*.example.org"),
+    "& in a PrintableString": _subject(names.PRINTABLE, b"A&B"),
+    "! in a PrintableString": _subject(names.PRINTABLE, b"A!"),
+    "letters beyond ASCII in a TeletexString": _subject(names.T61, b"M\xfcller"),
+    "letters beyond ASCII in an IA5String": _subject(names.IA5, b"M\xfcller"),
+    "CA:FALSE written out": _basic(sequence(boolean(False))),
+    "CA:FALSE with a path length": _basic(sequence(integer(0))),
+    "critical FALSE written out": with_default("1.3.6.1.4.1.32473.1", b"\x05\0"),
+    "version 1 written out": lambda made: setattr(made, "version", 0),
+    "version 2": lambda made: setattr(made, "version", 2),
+    "NULL after an ECDSA algorithm": lambda made: setattr(made, "scheme", Scheme(null=True)),
+    "an authority key identifier with an issuer and no serial number": lambda made: setattr(
+        made, "aki", Aki(None, made.issuer)
+    ),
+    "an EDI party name": lambda made: setattr(made, "sans", (General("EDI", b"\xa1\x03\x0c\x01a"),)),
+}
+"""What OpenSSL reads and cryptography does not, of a leaf."""
 
 
 # Accepted here alone
@@ -266,3 +415,18 @@ def _() -> Case:
     following = ca("Root", root, number=1)
     newer = Crl(root, {7: 1}, aki=None)
     return Case(alice(following), [root, following], crls=[Crl(following, start=NOW - 3 * DAY), newer])
+
+
+@accepted("a path that OpenSSL does not find")
+def _() -> Case:
+    """The CA's certificate that OpenSSL takes first is by a root that is not there."""
+    root, gone = ca("Root"), ca("Gone", number=1)
+    lost, found = ca("CA", gone, number=2), ca("CA", root, number=2)
+    lost.serial, found.end = 999, NOW + DAY
+    return Case(alice(found), [root], [lost, found])
+
+
+@accepted("an anchor that is not self-signed")
+def _() -> Case:
+    middle = ca("CA", ca("Root"), number=1)
+    return Case(alice(middle), [middle])

@@ -7,10 +7,18 @@ import random
 
 from ..pki import DAY, NOW
 from . import names
-from .keys import Key, key_of
-from .making import CLIENT_AUTH, SERVER_AUTH, Aki, Case, Crl, General, Made, Point
+from .keys import Key, Scheme, key_of
+from .making import CLIENT_AUTH, SERVER_AUTH, Aki, Case, Crl, Extension, General, Made, Point
 from .model import issued
-from .traps import certificate_policies, common_name_that_looks_like_a_host, constrain, respelled, set_any
+from .traps import (
+    certificate_policies,
+    common_name_that_looks_like_a_host,
+    constrain,
+    email_address_in_the_subject,
+    further_alternative_names,
+    respelled,
+    set_any,
+)
 
 RSA_PLACES = (0, 1, 5, 12)
 """The places in a PKI where RSA keys may be: a few, since each takes a while to make."""
@@ -19,8 +27,16 @@ MOULDS = ("Example", "Example", "Müller GmbH", "Two  Words")
 
 
 class Maker:
-    def __init__(self, seed: int) -> None:
+    """Throws the dice of one seed.
+
+    Parameters:
+        seed: where to start.
+        revocation: whether CRLs are asked; None: a third of the cases.
+    """
+
+    def __init__(self, seed: int, *, revocation: bool | None = None) -> None:
         self.dice = random.Random(seed)  # noqa: S311
+        self.revocation = revocation
         self.wrong = 0.0
         self.organization = "Example"
         self.constrained = self.partitioned = False
@@ -32,7 +48,7 @@ class Maker:
         self.wrong = self.dice.choice((0.0, 0.1, 0.2, 0.35))
         self.organization = self.dice.choice(MOULDS)
         self.constrained = self.odds(0.3)
-        revocation = self.odds(0.3)
+        revocation = self.odds(0.3) if self.revocation is None else self.revocation
         self.partitioned = revocation and self.odds(0.4)
         depth = self.dice.choices((0, 1, 2, 3), (4, 5, 3, 1))[0]
         root = self.ca("Root", None, 0)
@@ -270,8 +286,6 @@ class Maker:
         elif kind == "indirect":
             crl.indirect = True
         elif kind == "critical":
-            from .making import Extension
-
             crl.extra.append(Extension("1.3.6.1.4.1.32473.1", b"\x05\0", critical=True))
             crl.traits.add("unknown critical extension")
         elif kind == "aki":
@@ -283,15 +297,11 @@ class Maker:
         elif kind == "bare":
             crl.idp_critical = False
         else:
-            from .keys import Scheme
-
             crl.scheme = Scheme("SHA-1")
 
 
 def set_any_name(made: Made, dice: random.Random) -> None:
     """Add a name that constraints may meet."""
-    from .traps import email_address_in_the_subject, further_alternative_names
-
     dice.choice((further_alternative_names, common_name_that_looks_like_a_host, email_address_in_the_subject))(
         made, dice
     )

@@ -45,6 +45,14 @@ class Extension(NamedTuple):
         return sequence(oid(self.oid), critical, tlv(0x04, self.value))
 
 
+class RawExtension(Extension):
+    """An extension that says of itself that it is not critical, which DER leaves out."""
+
+    @property
+    def der(self) -> bytes:
+        return sequence(oid(self.oid), boolean(False), tlv(0x04, self.value))
+
+
 class General(NamedTuple):
     """A GeneralName: its kind, and what is in it."""
 
@@ -60,9 +68,10 @@ class General(NamedTuple):
         value = self.value.encode() if isinstance(self.value, str) else self.value
         if self.kind in OTHER_NAMES:
             return tlv(0xA0, oid(OTHER_NAMES[self.kind]), tlv(0xA0, tlv(0x0C, value)))
-        return tlv({"DNS": 0x82, "email": 0x81, "URI": 0x86, "IP": 0x87, "RID": 0x88}[self.kind], value)
+        return tlv(_TAGS[self.kind], value)
 
 
+_TAGS = {"email": 0x81, "DNS": 0x82, "EDI": 0xA5, "URI": 0x86, "IP": 0x87, "RID": 0x88}
 OTHER_NAMES = {"SmtpUTF8Mailbox": SMTP_UTF8_MAILBOX, "UPN": UPN}
 
 
@@ -207,7 +216,8 @@ class Made:
         scheme, key = self.signed_with, self.signed_by
         extensions = self.extensions() if self.version == 3 else []
         body = sequence(
-            tlv(0xA0, integer(self.version - 1)) if self.version > 1 else b"",
+            # 0 stands for version 1, written out.
+            tlv(0xA0, integer(max(self.version - 1, 0))) if self.version != 1 else b"",
             integer(self.serial),
             algorithm_of(key, scheme),
             der_of(self.issuer),
@@ -281,7 +291,7 @@ class Crl:
     signer: Key | None = None
     issuer_name: Name | None = None
     start: dt.datetime = NOW - DAY
-    end: dt.datetime = NOW + 7 * DAY
+    end: dt.datetime | None = NOW + 7 * DAY
     number: int | None = None
     delta: int | None = None
     """The number of the list that a delta is based on."""
@@ -352,7 +362,7 @@ class Crl:
             algorithm_of(key, scheme),
             der_of(self.issuer.subject if self.issuer_name is None else self.issuer_name),
             time(self.start),
-            time(self.end),
+            b"" if self.end is None else time(self.end),
             sequence(*entries) if entries else b"",
             tlv(0xA0, sequence(*(one.der for one in extensions))) if extensions else b"",
         )
@@ -377,7 +387,7 @@ class Crl:
         numbers = {f"{serial:x}": reason for serial, reason in self.revoked.items()}
         return (
             f"CRL of {shown(self.issuer.subject)}, key of the CA: {self.was_signed_by(self.issuer.key)}, revoked "
-            f"{numbers}, from {self.start:%F %T} to {self.end:%F %T}, number {self.number}, delta {self.delta}, "
+            f"{numbers}, from {self.start:%F %T} to {self.end}, number {self.number}, delta {self.delta}, "
             f"AKI {_short(self.aki)}, IDP uris {self.uris} only {self.only!r} reasons {self.reasons} "
             f"indirect {self.indirect}, traps {sorted(self.traits)}"
         )

@@ -99,7 +99,7 @@ def paths(case: Case) -> list[Path]:
 
 
 def is_current(crl: Crl, case: Case) -> bool:
-    return crl.start <= case.at <= crl.end
+    return crl.end is not None and crl.start <= case.at <= crl.end
 
 
 def is_weak(crl: Crl) -> bool:
@@ -107,15 +107,16 @@ def is_weak(crl: Crl) -> bool:
 
 
 def is_usable(crl: Crl) -> bool:
-    """Whether it is a list as one is asked here: direct, for all reasons, of certificates, with a sound signature."""
-    is_odd = crl.indirect or crl.reasons or crl.only == "attributes"
+    """Whether it is a list as one is asked here: direct, for all reasons, with a sound signature."""
+    is_odd = crl.indirect or crl.reasons
     return not (is_weak(crl) or is_odd or "unknown critical extension" in crl.traits)
 
 
 def is_of(crl: Crl, issuer: Made) -> bool:
     """Whether a CA has issued a list, and may; a weak signature is nobody's, so only the name counts there."""
     may_sign = issuer.version != 3 or issuer.usage is None or "crl_sign" in issuer.usage
-    return crl.name == issuer.names[0] and crl.was_signed_by(issuer.key) and aki_may_mean(crl.aki, issuer) and may_sign
+    by_key = crl.was_signed_by(issuer.key) or is_weak(crl)
+    return crl.name == issuer.names[0] and by_key and aki_may_mean(crl.aki, issuer) and may_sign
 
 
 def covers(crl: Crl, made: Made) -> bool:

@@ -83,8 +83,8 @@ class OpenSsl:
             case, trusted=case.bundle, untrusted=case.forwarded, crls=lists_of(case), partial=partial, junk=case.junk
         )
 
-    def accepts_path(self, case: Case, path: Chain) -> bool:
-        """Whether exactly this path will do, and the lists of its CAs, whatever else there is.
+    def accepts_path(self, case: Case, path: Chain, *, every_list: bool = False) -> bool:
+        """Whether exactly this path will do, with the lists of its CAs or with every list, whatever else there is.
 
         OpenSSL asks for a list about an anchor as well. About one that is not self-signed there is none, so for those
         the lists are left to the model; for the others `spared` says whether that list alone was missing.
@@ -93,7 +93,7 @@ class OpenSsl:
         partial = not counts_as_self_signed(path[-1])
         crls = None
         if case.crls is not None and len(path) > 1 and not partial:
-            crls = [crl for crl in lists_of(case) or () if any(is_of(crl, ca) for ca in path[1:])]
+            crls = [crl for crl in lists_of(case) or () if every_list or any(is_of(crl, ca) for ca in path[1:])]
         ask = functools.partial(self.accepts, case, trusted=[path[-1]], untrusted=path[1:-1], partial=partial)
         if ask(crls=crls):
             return True

@@ -133,6 +133,14 @@ def has_host_beside_dns_name(_: Case, path: Path) -> bool:
     )
 
 
+def has_mailbox_below_constraint(_: Case, path: Path) -> bool:
+    return any(
+        any(kind_of(subtree.base.kind) == "email" for subtree in subtrees)
+        and any(kind == "SmtpUTF8Mailbox" for kind, _, _ in names_of(made))
+        for made, subtrees in constraints_above(path)
+    )
+
+
 # Revocation
 
 
@@ -146,6 +154,19 @@ def is_listed_or_unknown(case: Case, path: Path) -> bool:
 
 def has_unusable_list(case: Case, path: Path) -> bool:
     return any(is_of(crl, ca) and not is_usable(crl) for crl in case.crls or () for ca in path[1:])
+
+
+def has_list_by_another_key(case: Case, path: Path) -> bool:
+    """Whether no list of a CA covers what it issued, and one of its name, by another key, might."""
+    return case.crls is not None and any(
+        status(made, issuer, case) == "unknown"
+        and any(crl.name == issuer.names[0] and not is_of(crl, issuer) for crl in case.crls)
+        for made, issuer in links(path)
+    )
+
+
+def leaves_the_bundle(case: Case, path: Path) -> bool:
+    return any(below in case.bundle and above not in case.bundle for below, above in itertools.pairwise(path[1:]))
 
 
 def is_on_a_list(case: Case, path: Path, *, delta: bool) -> bool:
@@ -256,10 +277,28 @@ REASONS = (
         always=False,
     ),
     Reason(
+        "SmtpUTF8Mailbox below a constraint of e-mail",
+        "no constraint can hold its local part, so a mailbox that is excluded excludes its host",
+        has_mailbox_below_constraint,
+        always=False,
+    ),
+    Reason(
         "a list that cannot be used",
-        "indirect, limited to reasons, of attribute certificates, with an unknown critical extension or a weak "
+        "indirect, limited to reasons, with an unknown critical extension or a weak "
         "hash: what its issuer has issued is unknown",
         has_unusable_list,
+        always=False,
+    ),
+    Reason(
+        "a list by another key of the CA's name",
+        "OpenSSL takes a list of any CA of that name on the path; here it is the issuer's own key that counts",
+        has_list_by_another_key,
+        always=False,
+    ),
+    Reason(
+        "a CA of the bundle below a forwarded one",
+        "a CA that the bundle has linked to an anchor is linked to forwarded CAs no more",
+        leaves_the_bundle,
         always=False,
     ),
     Reason(

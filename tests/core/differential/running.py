@@ -14,8 +14,8 @@ from .maker import Maker
 from .openssl import OpenSsl
 
 
-def run(numbers: range) -> tuple[collections.Counter[str], list[str]]:
-    """Compare the cases of these seeds."""
+def run(numbers: range, revocation: bool | None = None) -> tuple[collections.Counter[str], list[str]]:
+    """Compare the cases of these seeds; if asked, those with CRLs alone."""
     warnings.simplefilter("ignore")  # cryptography's, for names and numbers that are odd on purpose
     logging.disable()  # of every CA that is left out
     counts: collections.Counter[str] = collections.Counter()
@@ -23,7 +23,7 @@ def run(numbers: range) -> tuple[collections.Counter[str], list[str]]:
     with tempfile.TemporaryDirectory(prefix="differential-") as folder:
         openssl = OpenSsl(Path(folder))
         for number in numbers:
-            case = Maker(number).case()
+            case = Maker(number, revocation=revocation).case()
             try:
                 counts[compare(case, openssl)] += 1
             except Disagreement as failure:
