@@ -10,6 +10,7 @@ import pytest
 
 from sslclientcert import PROXIES, ClientCertAuthenticator, TrustStore, decode
 from sslclientcert.core.decoding import ENCODINGS
+from sslclientcert.core.proxies import ProxyName
 from sslclientcert.core.recognition import OtherProxies
 
 from .conftest import ALICE, ENCODERS, ROWS, b64, escaped, headers_of, pem, refused
@@ -80,10 +81,8 @@ def test_of_what_is_not_known_nothing_is_claimed(text: str) -> None:
 
 @pytest.mark.parametrize("text", [PEM.replace("-", "%2D").replace("\n", "%0A").replace(" ", "%20"), "every character"])
 def test_a_dash_may_be_escaped(text: str) -> None:
-    if text == "every character":
-        text = "".join(f"%{octet:02X}" for octet in PEM.encode())
-    else:
-        text = text.replace("+", "%2B")
+    escaped = "".join(f"%{octet:02X}" for octet in PEM.encode())
+    text = escaped if text == "every character" else text.replace("+", "%2B")
     assert decode(text, "nginx").leaf == ALICE.certificate
 
 
@@ -107,11 +106,11 @@ def environ_of(headers: dict[str, str]) -> dict[str, str]:
 
 @pytest.mark.parametrize("other", ROWS)
 def test_the_certificate_header_of_another_proxy_from_a_trusted_peer_is_told_once(
-    other: str, store: TrustStore, warned: Any
+    other: ProxyName, store: TrustStore, warned: Any
 ) -> None:
     header = PROXIES[other].certificate_header
     own = next(name for name, row in PROXIES.items() if row.certificate_header != header)
-    authenticator = ClientCertAuthenticator(store, proxy=own)
+    authenticator = ClientCertAuthenticator(store, proxy=PROXIES[own])
     headers = {header: headers_of(ALICE, other)[header]}
     for _ in range(2):
         assert authenticator.authenticate(headers, peer=ADDRESS) is None
@@ -126,7 +125,7 @@ def test_it_is_told_again_after_a_minute(store: TrustStore, warned: Any, monkeyp
     now = 1000.0
     monkeypatch.setattr("sslclientcert.core.recognition.time.monotonic", lambda: now)
     authenticator = ClientCertAuthenticator(store)
-    for now in (1000.0, 1059.0, 1061.0, 1062.0):
+    for now in (1000.0, 1059.0, 1061.0, 1062.0):  # noqa: B007  # the clock reads it
         authenticator.authenticate(headers_of(ALICE, "traefik"), peer=ADDRESS)
     assert len(warned()) == 2
 

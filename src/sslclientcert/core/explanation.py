@@ -38,6 +38,11 @@ def why_unlinked(leaf: ParsedCertificate, links: Links, bundle: Bundle, source: 
             f"{named}, and the forwarded chain needs more than {MOST_CHECKS} signature checks. The client has to send "
             "its own chain and nothing else"
         )
+    return _why_not_used(child, bundle, named, source)
+
+
+def _why_not_used(child: ParsedCertificate, bundle: Bundle, named: str, source: str) -> ClientCertError:
+    """Return why a CA of the issuer's name, which the bundle has, is not the issuer."""
     for one in bundle.left_out:
         if one.subject == child.issuer:
             return CertificateUntrusted(f"{named}, and {source} has it as {one.what}, which {one.why}")
@@ -45,8 +50,7 @@ def why_unlinked(leaf: ParsedCertificate, links: Links, bundle: Bundle, source: 
         if ca.scheme is None and ca in bundle.unusable:
             return weak_signature(ca)
         if ca in bundle.unusable:
-            why = bundle.unusable[ca]
-            return CertificateUntrusted(f"{named}, and {ca} in {source} is unusable: {why}")
+            return CertificateUntrusted(f"{named}, and {ca} in {source} is unusable: {bundle.unusable[ca]}")
         try:
             require_ca(ca)
         except ClientCertError as error:

@@ -112,10 +112,8 @@ class HeaderReader:
                     place = self._place(name)
                 if place is None:
                     continue
-                if type(value) is bytes:
-                    value = value.decode("latin-1")  # noqa: PLW2901  # this loop is most of the time of many a request
-                elif type(value) is not str:
-                    value = _text(value)  # noqa: PLW2901
+                if type(value) is not str:
+                    value = _text(value)  # noqa: PLW2901  # this loop is most of the time of many a request
                 if place == _TRAILER:
                     self._refuse_announced(value)
                 elif values[place] is None:
