@@ -19,12 +19,12 @@ def run(numbers: range, revocation: bool | None = None) -> tuple[collections.Cou
     warnings.simplefilter("ignore")  # cryptography's, for names and numbers that are odd on purpose
     logging.disable()  # of every CA that is left out
     try:
-        return _run(numbers)
+        return _run(numbers, revocation=revocation)
     finally:
         logging.disable(logging.NOTSET)
 
 
-def _run(numbers: range) -> tuple[collections.Counter[str], list[str]]:
+def _run(numbers: range, revocation: bool | None = None) -> tuple[collections.Counter[str], list[str]]:
     counts: collections.Counter[str] = collections.Counter()
     failures = []
     with tempfile.TemporaryDirectory(prefix="differential-") as folder:
