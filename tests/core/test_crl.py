@@ -12,7 +12,8 @@ from cryptography.x509.oid import CRLEntryExtensionOID
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sslclientcert.core import crl, forms
+from sslclientcert.core import entries as entries_module
+from sslclientcert.core import forms
 from sslclientcert.core.bundle import parse_crls
 from sslclientcert.core.certificate import ParsedCertificate
 from sslclientcert.core.crl import RevocationList
@@ -90,7 +91,7 @@ good_entries = st.lists(
 @given(entries, st.sampled_from([1, 50, 1 << 18]))
 def test_any_list_says_what_cryptography_reads_in_it_or_is_refused_like_there(listed: bytes, piece: int) -> None:
     der = with_entries(listed)
-    with mock.patch.object(crl, "_PIECE", piece):
+    with mock.patch.object(entries_module, "PIECE", piece):
         assert by_us(der) == by_cryptography(der)
 
 
@@ -98,7 +99,7 @@ def test_any_list_says_what_cryptography_reads_in_it_or_is_refused_like_there(li
 @given(good_entries, st.sampled_from([1, 100, 1 << 18]))
 def test_every_good_list_is_read(listed: bytes, piece: int) -> None:
     der = with_entries(listed)
-    with mock.patch.object(crl, "_PIECE", piece):
+    with mock.patch.object(entries_module, "PIECE", piece):
         assert by_us(der) == by_cryptography(der) is not None
 
 
@@ -111,7 +112,7 @@ def test_a_list_with_octets_changed_says_no_more_than_cryptography_reads_in_it(
     der = with_entries(listed)
     at = where % len(der)
     der = der[:at] + put + der[at + dropped :]
-    with mock.patch.object(crl, "_PIECE", piece):
+    with mock.patch.object(entries_module, "PIECE", piece):
         found = by_us(der)
     assert found is None or found == by_cryptography(der)
 

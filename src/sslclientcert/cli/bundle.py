@@ -64,23 +64,20 @@ def run(
     now, said = as_of(at)
     trust = trusted.store.current()
     entries = list(_entries(trust, now))
-    ends = sorted(expiries(trust.bundle.certificates, trusted.crls), key=lambda expiry: (expiry.at, expiry.what))
+    ends = sorted(expiries(trust.bundle.certificates, trusted.crls), key=lambda end: (end.at, end.what))
     warnings = [*warnings_of(trust, now, warn_days), *_uncovered(trusted, entries, now)]
     if json:
         answer = {
             "certificates": [entry.as_dict() for entry in entries],
             "left_out": [{"what": one.what, "why": one.why} for one in trust.bundle.left_out],
             "crls": [_crl_as_dict(crl, _signers(crl, entries)) for crl in trusted.crls],
-            "ends": [{"what": expiry.what, "at": expiry.at.isoformat()} for expiry in ends],
+            "ends": [{"what": end.what, "at": end.at.isoformat()} for end in ends],
             "warnings": warnings,
         }
         print(json_format.dumps(answer, indent=2))
     else:
         print(f"found: {_counted(trusted)} in {shown(trusted.source)}, as of {said}\n")
-        print("\n".join(_lines(trusted, entries, now)))
-        print("\n".join(["", "ends", *_ends(ends, now)]))
-        for warning in warnings:
-            print("\n".join(["", *_wrapped(warning, f"{painted('WARNING', 'yellow')}  ")]))
+        print("\n".join([*_lines(trusted, entries, now), "", "ends", *_ends(ends, now), *_warned(warnings)]))
     return int(bool(warnings) or any(entry.role is None for entry in entries))
 
 
@@ -92,6 +89,11 @@ def _lines(trusted: Trusted, entries: Sequence[_Entry], now: dt.datetime) -> Ite
         yield from _wrapped(f"it {one.why}", f"     {painted('UNUSABLE', 'red')}: ")
     for crl in trusted.crls:
         yield from _crl_lines(crl, _signers(crl, entries))
+
+
+def _warned(warnings: Sequence[str]) -> Iterator[str]:
+    for warning in warnings:
+        yield from ("", *_wrapped(warning, f"{painted('WARNING', 'yellow')}  "))
 
 
 def _ends(ends: Sequence[Expiry], now: dt.datetime) -> Iterator[str]:

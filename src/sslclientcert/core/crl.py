@@ -1,10 +1,7 @@
-"""Certificate revocation lists of any size, read without holding up other threads.
+"""Certificate revocation lists of any size: who issued one, when it holds, what it is about, and who signed it.
 
-A list may have a million entries. cryptography makes an object of each that is asked for, and checks the signature over
-a new encoding of the whole: for 0.3 s no other thread runs. So a list is taken apart here: what stands around the
-entries is parsed by cryptography as a list without entries, and the entries are, some thousands at a time, as lists of
-their own. Whatever it refuses in the whole it refuses in one of these. All that is read here is where an entry, its
-serial number and its extensions start and end, in bytes that it has found to be DER.
+cryptography checks a signature over a new encoding of the whole list: of a million entries for 0.3 s, in which no other
+thread runs. So the hash of what is signed is taken piece by piece, and `entries` reads the entries.
 
 Source: RFC 5280 section 5.
 """
@@ -12,41 +9,21 @@ Source: RFC 5280 section 5.
 from __future__ import annotations
 
 import datetime as dt
-from collections import deque
 from collections.abc import Hashable, Iterator
 from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.x509.oid import CRLEntryExtensionOID
 
 from .certificate import DOES_NOT_PARSE, ParsedCertificate, matches_authority_key_identifier
-from .der import Element, element
+from .entries import PIECE, Parts, SerialNumbers, UnusableError, serial_numbers
 from .errors import ClientCertError, quoted
 from .names import CanonicalName, canonical, rfc4514
 from .signatures import made_signature, scheme_of
 
-__all__ = ["RevocationList", "Scope", "SerialNumbers"]
+__all__ = ["RevocationList", "Scope"]
 
-_PIECE = 1 << 18  # octets that are parsed or hashed at a time: a millisecond, in which no other thread runs
-_SHARDS = 64  # of a million numbers 16,000 each, so that no set's table takes long to grow
-_MOST_FORMS = 1024  # forms of an entry's extensions to remember; a CA uses a dozen
 _MOST_SIGNERS = 64
-_SEQUENCE, _INTEGER, _TIMES = b"\x30", b"\x02", (b"\x17", b"\x18")
-_UNDERSTOOD_ENTRY_CRITICAL = frozenset({CRLEntryExtensionOID.CRL_REASON, CRLEntryExtensionOID.INVALIDITY_DATE})
-
-
-class SerialNumbers:
-    """A set of integers that grows without a stall. A lookup costs the same in ten and in a million."""
-
-    def __init__(self) -> None:
-        self.shards: tuple[set[int], ...] = tuple(set() for _ in range(_SHARDS))
-
-    def __contains__(self, number: int) -> bool:
-        return number in self.shards[number % _SHARDS]
-
-    def __len__(self) -> int:
-        return sum(map(len, self.shards))
 
 
 class Scope(NamedTuple):
@@ -122,7 +99,7 @@ class RevocationList:
 
     def __init__(self, der: list[bytes]) -> None:
         try:
-            parts = _Parts(der.pop())
+            parts = Parts(der.pop())
             crl = parts.as_list()
             self.issuer: CanonicalName = canonical(crl.issuer.public_bytes())
             self.issuer_text: str = rfc4514(crl.issuer)
@@ -139,8 +116,8 @@ class RevocationList:
         self._signature = _Signature(crl, parts)
         try:
             self._read_extensions(crl)
-            self.serial_numbers = _serial_numbers(parts, is_delta=self.scope.is_delta)
-        except _UnusableError as error:
+            self.serial_numbers = serial_numbers(parts, is_delta=self.scope.is_delta)
+        except UnusableError as error:
             self.fault = str(error)
         except Exception:  # noqa: BLE001  # cryptography has several for what it cannot read
             self.fault = "it has an extension or an entry that does not parse"
@@ -150,7 +127,7 @@ class RevocationList:
 
     def _read_extensions(self, crl: x509.CertificateRevocationList) -> None:
         if crl.next_update_utc is None:
-            raise _UnusableError("it has no nextUpdate, which RFC 5280 section 5.1.2.5 demands")
+            raise UnusableError("it has no nextUpdate, which RFC 5280 section 5.1.2.5 demands")
         for extension in crl.extensions:
             value = extension.value
             if isinstance(value, x509.IssuingDistributionPoint):
@@ -162,7 +139,7 @@ class RevocationList:
             elif isinstance(value, x509.CRLNumber) and not extension.critical:
                 self.number = value.crl_number
             elif extension.critical:
-                raise _UnusableError(
+                raise UnusableError(
                     f"it has the critical extension {extension.oid.dotted_string}, which this library does not process"
                 )
 
@@ -192,10 +169,6 @@ class RevocationList:
         return answer
 
 
-class _UnusableError(Exception):
-    """A CRL is of a kind that is not processed."""
-
-
 def _scope(point: x509.IssuingDistributionPoint) -> Scope:
     for is_set, what in (
         (point.indirect_crl, "it is indirect"),
@@ -203,147 +176,10 @@ def _scope(point: x509.IssuingDistributionPoint) -> Scope:
         (point.relative_name, "the name of its distribution point is relative to its issuer's"),
     ):
         if is_set:
-            raise _UnusableError(f"{what} (issuing distribution point, RFC 5280 section 5.2.5), which is not processed")
+            raise UnusableError(f"{what} (issuing distribution point, RFC 5280 section 5.2.5), which is not processed")
     points = None if point.full_name is None else frozenset(map(_comparable, point.full_name))
     of_attributes = point.only_contains_attribute_certs
     return Scope(point.only_contains_user_certs, point.only_contains_ca_certs, frozenset() if of_attributes else points)
-
-
-# The DER
-
-
-def _head(length: int) -> bytes:
-    """Return the tag and the length of a SEQUENCE."""
-    if length < 0x80:
-        return _SEQUENCE + bytes([length])
-    octets = length.to_bytes((length.bit_length() + 7) // 8)
-    return _SEQUENCE + bytes([0x80 | len(octets)]) + octets
-
-
-def _sequence(der: bytes, at: int) -> Element:
-    found = element(der, at)
-    if der[at : found.content] != _head(found.end - found.content):
-        raise ValueError("not a DER sequence")
-    return found
-
-
-class _Parts:
-    """A list taken apart: what is signed, what stands around the entries, and the entries.
-
-    Raises:
-        ValueError: it is not of that shape. That each part is right is not looked at; `as_list` does.
-    """
-
-    def __init__(self, der: bytes) -> None:
-        whole = _sequence(der, 0)
-        if whole.end != len(der):
-            raise ValueError("something follows it")
-        signed = _sequence(der, whole.content)
-        # TBSCertList: version OPTIONAL, signature, issuer, thisUpdate, nextUpdate OPTIONAL, revokedCertificates
-        # OPTIONAL, crlExtensions OPTIONAL
-        at = signed.content
-        if der[at : at + 1] == _INTEGER:
-            at = element(der, at).end
-        algorithm = _sequence(der, at)
-        self.algorithm = der[at : algorithm.end]
-        self.has_one_algorithm = der[signed.end :].startswith(self.algorithm)  # RFC 5280 section 5.1.1.2
-        at = _sequence(der, algorithm.end).end
-        while der[at : at + 1] in _TIMES:
-            at = element(der, at).end
-        self._has_entries = at < signed.end and der[at : at + 1] == _SEQUENCE
-        entries = _sequence(der, at) if self._has_entries else Element(0, at, at)
-        if entries.end > signed.end:
-            raise ValueError("a part is longer than the whole")
-        self._around = der[signed.content : at], der[entries.end : signed.end], der[signed.end :]
-        self._entries = entries
-        self._signed = slice(whole.content, signed.end)
-        self._der = der
-
-    def as_list(self, entries: bytes = b"") -> x509.CertificateRevocationList:
-        """Return the list with these of its entries. Its signature is of something else."""
-        before, extensions, after = self._around
-        signed = before + (_head(len(entries)) + entries if self._has_entries else b"") + extensions
-        rest = _head(len(signed)) + signed + after
-        return x509.load_der_x509_crl(_head(len(rest)) + rest)
-
-    def signed(self) -> memoryview:
-        """Return what the signature is of."""
-        return memoryview(self._der)[self._signed]
-
-    def take_entries(self) -> deque[bytes]:
-        """Return the entries, cut between them into pieces, and let go of the list as it was."""
-        pieces = deque(self._cut())
-        self._der = b""
-        return pieces
-
-    def _cut(self) -> Iterator[bytes]:
-        _, at, end = self._entries
-        start, der = at, self._der
-        while at < end:
-            length = der[at + 1]
-            at = at + 2 + length if length < 0x80 else element(der, at).end
-            if at - start >= _PIECE or at >= end:
-                yield der[start:at]
-                start = at
-        if at > end:
-            raise ValueError("an entry is longer than the list of them")
-
-
-def _serial_numbers(parts: _Parts, *, is_delta: bool) -> SerialNumbers:
-    found = SerialNumbers()
-    add = [shard.add for shard in found.shards]
-    revoking: dict[bytes, bool] = {b"": True}  # by the extensions of an entry
-    from_bytes = int.from_bytes
-    pieces = parts.take_entries()
-    while pieces:
-        piece = pieces.popleft()
-        crl = parts.as_list(piece)  # from here on it is known to be DER, and a sequence of entries
-        at = position = 0
-        size = len(piece)
-        while at < size:
-            # SEQUENCE { INTEGER, Time, Extensions OPTIONAL }, nearly always with lengths of one octet
-            length = piece[at + 1]
-            if length < 0x80:
-                start, end = at + 4, at + 2 + length
-            else:
-                _, start, end = element(piece, at)
-                start += 2
-            stop = start + piece[start - 1]
-            if piece[start - 1] >= 0x80:
-                _, start, stop = element(piece, start - 2)
-            number = from_bytes(piece[start:stop])
-            if piece[start] >= 0x80:
-                number -= 1 << 8 * (stop - start)
-            at = stop + 2 + piece[stop + 1]  # behind the time
-            extensions = piece[at:end]
-            revokes = revoking.get(extensions)
-            if revokes is None:
-                revokes = _revokes(crl[position], is_delta=is_delta)
-                if len(revoking) < _MOST_FORMS:
-                    revoking[extensions] = revokes
-            if revokes:
-                add[number % _SHARDS](number)
-            at = end
-            position += 1
-    return found
-
-
-def _revokes(entry: x509.RevokedCertificate, *, is_delta: bool) -> bool:
-    """Say whether an entry revokes: removeFromCRL (RFC 5280 section 5.3.1) does not, where it has a meaning.
-
-    Raises:
-        _UnusableError: it has a critical extension that is not processed, which forbids to use the CRL (section 5.3).
-    """
-    revokes = True
-    for extension in entry.extensions:
-        if extension.critical and extension.oid not in _UNDERSTOOD_ENTRY_CRITICAL:
-            raise _UnusableError(
-                f"an entry of it has the critical extension {extension.oid.dotted_string}, which this library does not "
-                "process (an indirect CRL?)"
-            )
-        if is_delta and isinstance(extension.value, x509.CRLReason):
-            revokes = extension.value.reason is not x509.ReasonFlags.remove_from_crl
-    return revokes
 
 
 # The signature
@@ -355,7 +191,7 @@ class _Signature:
     Ed25519, Ed448 and ML-DSA sign no hash, so for these what is signed is kept.
     """
 
-    def __init__(self, crl: x509.CertificateRevocationList, parts: _Parts) -> None:
+    def __init__(self, crl: x509.CertificateRevocationList, parts: Parts) -> None:
         self._value = crl.signature
         self._scheme = scheme_of(parts.algorithm, crl) if parts.has_one_algorithm else None
         self.is_supported = self._scheme is not None
@@ -364,8 +200,8 @@ class _Signature:
             self._data = bytes(parts.signed())
         elif self._scheme is not None and self._scheme.hash is not None:
             digest, data = hashes.Hash(self._scheme.hash), parts.signed()
-            for at in range(0, len(data), _PIECE):
-                digest.update(data[at : at + _PIECE])
+            for at in range(0, len(data), PIECE):
+                digest.update(data[at : at + PIECE])
             self._data = digest.finalize()
 
     def is_of(self, issuer: ParsedCertificate) -> bool:
