@@ -135,8 +135,8 @@ def aki(key: PrivateKey) -> x509.AuthorityKeyIdentifier:
 
 
 def digest_for(key: PrivateKey, digest: hashes.HashAlgorithm | None = None) -> hashes.HashAlgorithm | None:
-    edwards = isinstance(key, ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey)
-    return None if edwards else digest or hashes.SHA256()
+    hashes_first = isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | dsa.DSAPrivateKey)
+    return digest or hashes.SHA256() if hashes_first else None
 
 
 def certify(

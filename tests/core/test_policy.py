@@ -193,9 +193,12 @@ def test_leaf_and_ca_may_have_any_supported_key_of_112_bits_of_strength(kind: st
         assert answers(leaf, issuer) == (True, True)
 
 
-def test_a_leaf_may_have_a_post_quantum_key() -> None:
+def test_leaf_and_ca_may_have_a_post_quantum_key() -> None:
     pytest.importorskip("cryptography.hazmat.primitives.asymmetric.mldsa")
+    root, below = authority("Root", key="ML-DSA-65"), authority("Intermediate", ROOT, key="ML-DSA-65")
     assert verify(client("alice", ROOT, key="ML-DSA-65")).common_name == "alice"
+    assert verify(client("alice", root), root).common_name == "alice"
+    assert verify(client("alice", below), ROOT, below).common_name == "alice"
 
 
 @pytest.mark.parametrize("digest", [hashes.SHA256(), hashes.SHA384(), hashes.SHA512()])
