@@ -20,6 +20,11 @@ from sslclientcert.testing import ClientCA, forged_identity
 from .core.pki import authority, client
 
 CA = ClientCA("Rules CA")
+POLICY, ANY_POLICY = "1.3.6.1.4.1.32473.1.1", "2.5.29.32.0"
+
+
+def policies(*oids: str) -> x509.CertificatePolicies:
+    return x509.CertificatePolicies([x509.PolicyInformation(x509.ObjectIdentifier(oid), None) for oid in oids])
 
 
 @functools.cache
@@ -34,6 +39,7 @@ def identity() -> ClientIdentity:
         ip_addresses=["10.1.2.3", "2001:db8::7"],
         upns=["alice@corp.example.org"],
         serial_number=4660,
+        extensions=[policies(POLICY, ANY_POLICY)],
     )
     return TrustStore(CA.certificates).verify(PresentedChain(alice.certificate))
 
@@ -56,6 +62,7 @@ HOLDS: dict[str, Callable[[], Rule]] = {
     "SPIFFE ID": lambda: rules.spiffe_id("spiffe://example.org/ns/shop/sa/cart"),
     "SPIFFE trust domain": lambda: rules.spiffe_trust_domain("example.org"),
     "user principal name": lambda: rules.upn("alice@corp.example.org"),
+    "policy": lambda: rules.policy("1.3.6.1.4.1.32473.9", POLICY),
     "IP address": lambda: rules.ip_address("10.1.2.3"),
     "IP network": lambda: rules.ip_address("10.0.0.0/8"),
     "IPv6 network": lambda: rules.ip_address("192.0.2.0/24", "2001:db8::/32"),
@@ -89,6 +96,8 @@ FAILS: dict[str, Callable[[], Rule]] = {
     "a child of the trust domain": lambda: rules.spiffe_trust_domain("a.example.org"),
     "a trust domain with its scheme": lambda: rules.spiffe_trust_domain("spiffe://example.org"),
     "an e-mail as a UPN": lambda: rules.upn("alice@example.org"),
+    "another policy": lambda: rules.policy("1.3.6.1.4.1.32473.1.2"),
+    "a policy above it": lambda: rules.policy("1.3.6.1.4.1.32473.1"),
     "another address": lambda: rules.ip_address("10.1.2.4"),
     "another network": lambda: rules.ip_address("192.0.2.0/24", "10.2.0.0/16", "2001:db9::/32"),
     "another fingerprint": lambda: rules.fingerprint("00" * 32),
@@ -119,6 +128,24 @@ def test_no_rule_holds_for_a_certificate_without_what_it_asks_for(what: str) -> 
     bare = forged_identity("dave")
 
     assert HOLDS[what]()(bare) is False
+
+
+@pytest.mark.parametrize(
+    ("of_the_ca", "holds"), [([POLICY], True), ([ANY_POLICY], True), (["1.3.6.1.4.1.32473.1.2"], False), ([], False)]
+)
+def test_a_policy_counts_only_if_the_ca_below_the_anchor_may_issue_under_it(of_the_ca: list[str], holds: bool) -> None:
+    root = authority("Root")
+    lower = authority("Lower", root, extra=[(policies(*of_the_ca), False)] if of_the_ca else [])
+    leaf = client("alice", lower, extra=[(policies(POLICY), True)])
+    alice = TrustStore([root.certificate, lower.certificate]).verify(PresentedChain(leaf.certificate))
+
+    assert rules.policy(POLICY)(alice) is holds
+
+
+@pytest.mark.parametrize("oid", ["", "id-fpki-common-authentication", "1", "1.", "1..2", "1.02", "3.1", " 1.2", ANY_POLICY])
+def test_a_policy_that_no_identity_can_have_is_refused(oid: str) -> None:
+    with pytest.raises(ValueError, match="policy"):
+        rules.policy(oid)
 
 
 def test_two_common_names_satisfy_no_rule_on_the_common_name() -> None:

@@ -90,8 +90,8 @@ def exemption(exempt: Exempt, path_of: Callable[[Any], str]) -> Callable[[Any], 
 class PerIdentity(Generic[_Value]):
     """Calls a function once for each identity, and remembers the value as long as the identity lives.
 
-    The value is kept in the identity, beside those of its cached properties: a dictionary of identities would hash a
-    certificate at every request, which costs more than all the rest of it.
+    The value is kept in the identity: a dictionary of identities would hash a certificate at every request, which costs
+    more than all the rest of it.
     """
 
     def __init__(self, compute: Callable[[ClientIdentity], _Value]) -> None:

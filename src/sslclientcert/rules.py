@@ -10,6 +10,7 @@ Each rule has a repr that reads like its source; a refusal's detail quotes it.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable
 
 from .core.identity import ClientIdentity
@@ -24,6 +25,7 @@ __all__ = [
     "issuer",
     "organization",
     "organizational_unit",
+    "policy",
     "predicate",
     "serial_number",
     "spiffe_id",
@@ -32,6 +34,9 @@ __all__ = [
     "upn",
     "uri",
 ]
+
+_OID = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
+_ANY_POLICY = "2.5.29.32.0"
 
 
 class Rule:
@@ -145,6 +150,29 @@ def spiffe_trust_domain(*domains: str) -> Rule:
 def upn(*names: str) -> Rule:
     """One of these is a user principal name (Active Directory) among the alternative names. Case-sensitive."""
     return _one_of("upn", names, lambda identity: identity.sans.upns)
+
+
+def policy(*oids: str) -> Rule:
+    """The certificate has one of these policies, and every CA below the anchor may issue under it.
+
+    It reads `identity.policies`. Does not check: what a CA's policy mappings say. Below a CA with policy mappings the
+    rule never holds.
+
+    Parameters:
+        oids: object identifiers with dots, such as `"2.16.840.1.101.3.2.1.3.13"` (PIV authentication). They are the
+            CA's own: read them in its certificate policy. Policies of other CAs have other identifiers.
+
+    Raises:
+        ValueError: no identifier, text that is not one, or anyPolicy, which `identity.policies` never holds.
+
+    Source: RFC 5280 section 4.2.1.4.
+    """
+    for oid in oids:
+        if not _OID.fullmatch(oid):
+            raise ValueError(f"policy() takes object identifiers with dots, such as 1.3.6.1.4.1.32473.1, not {oid!r}")
+        if oid == _ANY_POLICY:
+            raise ValueError(f"policy() takes the policies that you accept, not anyPolicy ({oid})")
+    return _one_of("policy", oids, lambda identity: identity.policies)
 
 
 def ip_address(*networks: str) -> Rule:

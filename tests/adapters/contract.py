@@ -34,9 +34,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
@@ -140,12 +140,16 @@ class Case(NamedTuple):
     code: str | None = None
     peer: str = PROXY
     options: Mapping[str, Any] = {}
-    trusted: Callable[[ClientCA], ClientCA] = lambda ca: ca
+    trusted: Callable[[ClientCA], Sequence[ClientCA]] = lambda ca: [ca]
 
     def request(self, ca: ClientCA, *, required: bool = True) -> Request:
         """Return the request of this row to an application that trusts the CA."""
         trusted = self.trusted(ca)
-        return Request(trusted.pem, trusted.crl(), self.headers(ca), required, self.peer, **self.options)
+        bundle, crl = "".join(one.pem for one in trusted), "".join(one.crl() for one in trusted)
+        return Request(bundle, crl, self.headers(ca), required, self.peer, **self.options)
+
+
+EXPIRED_CA = ClientCA("Old CA", now=datetime(2001, 1, 1, tzinfo=UTC))
 
 
 def joined(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -219,7 +223,14 @@ REFUSED = [
         lambda ca: _of(_good(ca)),
         503,
         "trust_store_unavailable",
-        trusted=lambda ca: ClientCA("Old CA", now=datetime(2001, 1, 1, tzinfo=UTC)),
+        trusted=lambda ca: [EXPIRED_CA],
+    ),
+    Case(
+        "the CA above it has expired",
+        lambda ca: _of(EXPIRED_CA.issue("alice", not_after=datetime.now(UTC) + timedelta(days=1)).headers()),
+        503,
+        "ca_expired",
+        trusted=lambda ca: [EXPIRED_CA, ca],
     ),
 ]
 

@@ -24,6 +24,7 @@ CONTRACT = {
     "certificate_revoked": 403,
     "revocation_unknown": 403,
     "not_authorized": 403,
+    "ca_expired": 503,
     "trust_store_unavailable": 503,
 }
 KINDS = ClientCertError.__subclasses__()
