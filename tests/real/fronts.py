@@ -48,7 +48,7 @@ class Front:
     def get_over_plain_http(self, headers: Headers = ()) -> Reply:
         """The same without TLS, where the proxy answers that too."""
         connection = http.client.HTTPConnection("localhost", self.port, timeout=DEADLINE_SECONDS)
-        return _exchange(connection, headers, f"/{self.name}", "GET")
+        return exchange(connection, headers, f"/{self.name}", "GET")
 
     def context(self, client: str | None) -> ssl.SSLContext:
         context = tls_context(self.pki.server_ca, None)
