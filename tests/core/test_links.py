@@ -76,6 +76,16 @@ def with_wrong_signature(party: Party) -> Party:
     return Party(x509.load_der_x509_certificate(der), party.key)
 
 
+def say_sha_1(party: Party) -> Party:
+    """The certificate with SHA-1 in both AlgorithmIdentifiers. Whether it is signed so, nobody checks."""
+    algorithm = bytes.fromhex("300906072a8648ce3d0401")
+    signed, _, signature = elements(content_of(party.der))
+    parts = elements(content_of(signed))
+    parts[2] = algorithm
+    der = tlv(0x30, tlv(0x30, *parts), algorithm, signature)
+    return Party(x509.load_der_x509_certificate(der), party.key)
+
+
 # What ends a path
 
 
@@ -116,12 +126,7 @@ def test_a_self_signed_certificate_with_a_wrong_signature_is_unusable_and_still_
 
 def test_a_root_of_which_nobody_can_check_the_signature_is_an_anchor() -> None:
     # As roots of old Active Directories are. OpenSSL does not check an anchor's own signature either.
-    def say_sha_1(parts: list[bytes]) -> None:
-        parts[2] = bytes.fromhex("300906072a8648ce3d0401")
-
-    signed, _, signature = elements(content_of(with_change(ROOT, say_sha_1).der))
-    der = tlv(0x30, signed, bytes.fromhex("300906072a8648ce3d0401"), signature)
-    old = Party(x509.load_der_x509_certificate(der), ROOT.key)
+    old = say_sha_1(ROOT)
     assert anchors_of(old, LOWER) == [old]
     assert answers(client("alice", LOWER), old, LOWER) == (True, True)
 
@@ -242,6 +247,21 @@ def test_a_new_key_signed_by_the_old_one_without_key_identifiers_counts_as_self_
     assert anchors_of(new, ROOT) == [ROOT]
     assert unusable_of(new, ROOT) == [new]
     assert not is_accepted(client("alice", new), new, ROOT)
+
+
+def test_a_new_key_of_another_kind_signed_by_the_old_one_does_not_count_as_self_signed_without_identifiers() -> None:
+    new = authority("Root", ROOT, key="RSA-2048", without=NO_IDENTIFIERS)
+    assert anchors_of(new, ROOT) == anchors_of(ROOT, new) == [ROOT]
+    assert unusable_of(new, ROOT) == []
+    assert names(verify(client("alice", new), ROOT, new)) == ["alice", "Root", "Root"]
+    assert openssl_accepts(client("alice", new), ROOT, new)
+
+
+def test_a_weak_signature_by_a_key_of_another_kind_does_not_count_as_ones_own() -> None:
+    new = say_sha_1(authority("Root", ROOT, key="RSA-2048", without=NO_IDENTIFIERS))
+    assert anchors_of(new, ROOT) == [ROOT]
+    assert unusable_of(new, ROOT) == [new]
+    assert answers(client("alice", new), ROOT, new) == (False, False)
 
 
 @pytest.mark.parametrize(

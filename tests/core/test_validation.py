@@ -643,6 +643,16 @@ def test_the_order_of_bundle_and_chain_changes_no_answer() -> None:
     assert len(refused) == 1
 
 
+def test_of_several_good_paths_the_one_by_the_ca_that_ends_last_is_the_answer_in_any_order() -> None:
+    roots = [authority("Root", end=NOW + days * DAY) for days in (10, 50, 30, 20)]
+    middle = [authority("Lower", roots[0], key=KEYS[0], end=NOW + days * DAY) for days in (5, 9, 7)]
+    leaf = client("alice", middle[0])
+    for order in itertools.permutations(roots):
+        assert verify(leaf, *order, forwarded=middle).chain[1:] == (middle[1].certificate, roots[1].certificate)
+    for forwarded in itertools.permutations(middle):
+        assert verify(leaf, *roots, forwarded=forwarded).chain[1:] == (middle[1].certificate, roots[1].certificate)
+
+
 def test_where_a_ca_on_the_path_has_no_list_another_path_may_have_all() -> None:
     cross = authority("Lower", OTHER, key=KEYS[0], end=NOW + 60 * DAY)
     lists = [revocation_list(ROOT), revocation_list(LOWER)]
