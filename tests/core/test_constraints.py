@@ -345,6 +345,7 @@ def test_a_nul_in_a_common_name_refuses_below_any_constraint_and_one_at_its_end_
         assert "to which name constraints cannot be applied" in refusal(CertificateUnsuitable, leaf, root)
     root = authority("Root", extra=[only(dns("example.org"))])
     assert answers(with_attribute("2.5.4.3", tlv(0x0C, b"a.example.com\0"), root), root) == (False, False)
+    assert answers(with_attribute("2.5.4.3", tlv(0x0C, b"a.example.org\0"), root), root) == (True, True)
 
 
 def test_a_common_name_in_any_string_type_is_held_to_dns_constraints() -> None:
