@@ -2,8 +2,8 @@
 
 A list may have a million entries. cryptography makes an object of each that is asked for. So a list is taken apart
 here: what stands around the entries is parsed by cryptography as a list without entries, and the entries are, some
-thousands at a time, as lists of their own. Whatever it refuses in the whole it refuses in one of these. All that is read
-here is where an entry, its serial number and its extensions start and end, in bytes that it has found to be DER.
+thousands at a time, as lists of their own. Whatever it refuses in the whole it refuses in one of these. All that is
+read here is where an entry, its serial number and its extensions start and end, in bytes that it has found to be DER.
 
 Source: RFC 5280 section 5.1.2.6 and 5.3.
 """
