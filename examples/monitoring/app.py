@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from sslclientcert import ClientCertAuthenticator
+from sslclientcert import PROXIES, ClientCertAuthenticator
 from sslclientcert.wsgi import ClientCertMiddleware
 
 from .metrics import count, metrics
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 authenticator = ClientCertAuthenticator(
     os.environ["SSLCLIENTCERT_CA"],
     crl=os.environ.get("SSLCLIENTCERT_CRL"),
-    proxy=os.environ.get("SSLCLIENTCERT_PROXY", "nginx-ingress"),
+    proxy=PROXIES[os.environ.get("SSLCLIENTCERT_PROXY", "nginx-ingress")],
     trusted_proxies=os.environ.get("SSLCLIENTCERT_TRUSTED_PROXIES", "127.0.0.1"),
     audit=count,
 )

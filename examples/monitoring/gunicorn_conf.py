@@ -1,4 +1,4 @@
-"""Gunicorn's hooks for metrics of several workers. PROMETHEUS_MULTIPROC_DIR names an empty folder, such as an emptyDir."""
+"""Gunicorn's hooks for metrics of several workers. PROMETHEUS_MULTIPROC_DIR is an empty folder, such as an emptyDir."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ import yaml
 from examples.demo.processes import listen, serve
 from sslclientcert.testing import ClientCA
 
-from .servers import DEADLINE_SECONDS, plain
+from .servers import plain
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "monitoring"
 RULE = yaml.safe_load((EXAMPLE / "prometheusrule.yaml").read_text(encoding="utf-8"))
