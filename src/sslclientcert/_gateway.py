@@ -10,6 +10,8 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from .core.authenticator import ClientCertAuthenticator
 from .core.errors import ClientCertError
 from .core.identity import ClientIdentity
@@ -23,6 +25,8 @@ Exempt: TypeAlias = Iterable[str] | Callable[[Any], bool]
 
 _Value = TypeVar("_Value")
 
+_MOST_REMEMBERED = 1024 * 1024  # of certificates; what is computed of them takes some five times as much
+_OVERHEAD = 512
 _MOST_NAMES = 1024  # far more than servers let through
 _LONGEST_NAME = 64
 
@@ -88,22 +92,27 @@ def exemption(exempt: Exempt, path_of: Callable[[Any], str]) -> Callable[[Any], 
 
 
 class PerIdentity(Generic[_Value]):
-    """Calls a function once for each identity, and remembers the value as long as the identity lives.
+    """Calls a function for an identity, and remembers the values of those that came last, by the object.
 
-    The value is kept in the identity: a dictionary of identities would hash a certificate at every request, which costs
-    more than all the rest of it.
+    To look for an equal identity would hash a certificate at every request, which costs more than all the rest of it.
+    Bounded by the size of the certificates, to which what is computed of them is proportional.
     """
 
     def __init__(self, compute: Callable[[ClientIdentity], _Value]) -> None:
         self._compute = compute
-        self._key = f"{compute.__module__}.{compute.__qualname__}"  # no attribute has a name with dots
+        self._values: dict[int, tuple[ClientIdentity, _Value]] = {}
+        self._weight = 0
 
     def __call__(self, identity: ClientIdentity) -> _Value:
         """Return the value for `identity`."""
-        known = identity.__dict__
-        value: _Value | None = known.get(self._key)
-        if value is None:
-            value = known[self._key] = self._compute(identity)
+        known = self._values.get(id(identity))
+        if known is not None and known[0] is identity:
+            return known[1]
+        value = self._compute(identity)
+        self._weight += _OVERHEAD + sum(len(certificate.public_bytes(Encoding.DER)) for certificate in identity.chain)
+        if self._weight > _MOST_REMEMBERED:
+            self._values, self._weight = {}, 0
+        self._values[id(identity)] = identity, value
         return value
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sslclientcert import ClientCertAuthenticator, asgi, wsgi
+from sslclientcert import ClientCertAuthenticator, ClientIdentity, asgi, wsgi
 from sslclientcert._gateway import PerIdentity, answer_to
 from sslclientcert.core.errors import HeaderMalformed
 from sslclientcert.testing import ClientCA, forged_identity
@@ -101,6 +101,17 @@ def test_a_value_is_computed_once_for_each_identity_and_each_function() -> None:
     names, subjects = PerIdentity(name), PerIdentity(lambda identity: identity.subject)
     assert [names(alice), names(bob), names(alice), subjects(alice)] == ["alice", "bob", "alice", "CN=alice"]
     assert asked == [alice, bob]
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    length = PerIdentity(lambda identity: len(identity.pem))
+    alice = forged_identity("alice", uris=[f"https://example.org/{number}" for number in range(1000)])
+    for _ in range(40):
+        copy = ClientIdentity.__new__(ClientIdentity)
+        for name in ClientIdentity.__slots__:
+            object.__setattr__(copy, name, getattr(alice, name))
+        assert length(copy) == len(alice.pem)
+    assert len(length._values) * len(alice.pem) < 2_000_000
 
 
 def test_what_is_remembered_of_an_identity_does_not_show_on_it() -> None:

@@ -108,7 +108,7 @@ class ClientCertAuthenticator:
         self._reader = HeaderReader([*self.proxy.headers, getattr(self._secret, "header", None)], self.proxy.lists)
         self._others = OtherProxies(self._reader.folded_names)
         of_path = {"crl": crl, "max_depth": max_depth, "reload_interval": reload_interval, "clock_skew": clock_skew}
-        self._store = _store_of(trust, of_path)
+        self._store = _store_of(trust, {name: option for name, option in of_path.items() if option is not None})
         self._peers = TrustedProxies.made_of(trusted_proxies)
         self._cache: Cache[HeaderValues, _Remembered] = Cache(cache_entries)
 
@@ -209,8 +209,7 @@ class ClientCertAuthenticator:
             # Without any of the headers it is a health probe, or a request that bypassed the proxy: anonymous.
             identity = self._verify(values, size, peer, at) if size else None
             if not size:
-                is_environ = read == self._reader.read_environ
-                self._others.warn_of(request, self.proxy, peer, self._peers, is_environ=is_environ)
+                self._others.warn_of(request, self.proxy, peer, self._peers, read == self._reader.read_environ)
             if identity is not None and self._authorize is not None:
                 require_authorized(identity, self._authorize)
             elif identity is None and required:
@@ -294,9 +293,8 @@ def overridden(authenticator: ClientCertAuthenticator, store: TrustStore) -> Ite
 
 
 def _store_of(trust: StrPath | TrustStore, of_path: Mapping[str, Any]) -> TrustStore:
-    given = {name: option for name, option in of_path.items() if option is not None}
     if not isinstance(trust, TrustStore):
-        return TrustStore.from_file(trust, **given)
-    if given:
-        raise ValueError(f"{next(iter(given))} goes with a path; a TrustStore has its own")
+        return TrustStore.from_file(trust, **of_path)
+    for name in of_path:
+        raise ValueError(f"{name} goes with a path; a TrustStore has its own")
     return trust

@@ -85,7 +85,6 @@ class ClientIdentity:
     """
 
     __slots__ = (
-        "__dict__",  # for what a gateway keeps with it
         "certificate",
         "chain",
         "common_name",
