@@ -20,8 +20,8 @@ from cheroot.ssl.builtin import BuiltinSSLAdapter
 from cheroot.wsgi import Server
 
 import sslclientcert
+from examples.demo.processes import serve
 from sslclientcert import ClientCertAuthenticator
-from sslclientcert.cli.processes import serve
 from sslclientcert.wsgi import ClientCertMiddleware
 
 from . import apps
