@@ -3,18 +3,21 @@
 #
 #     tools/install_packages.sh make openssl curl haproxy apache2 venv
 #
-# `venv` is Python's module, which Debian has in a package of its own; every other is a program.
+# `venv` is Python's module, which Debian has in a package of its own, and `mod_wsgi` Apache's; every other is a program.
 set -eu
 
 missing=
 for name in "$@"; do
     case $name in
         apache2) package=apache2-bin ;; # the program without the service
+        mod_wsgi) package=libapache2-mod-wsgi-py3 ;;
         venv) package=python3-venv ;;
         *) package=$name ;;
     esac
     if [ "$name" = venv ]; then
         python3 -c 'import ensurepip' 2>/dev/null || missing="$missing $package"
+    elif [ "$name" = mod_wsgi ]; then
+        [ -e /usr/lib/apache2/modules/mod_wsgi.so ] || missing="$missing $package"
     else
         PATH="$PATH:/usr/sbin" command -v "$name" >/dev/null || missing="$missing $package"
     fi

@@ -81,7 +81,7 @@ class ClientCertMiddleware:
 
     Raises:
         TypeError: an argument is not of its type; `exempt` is a single string or a coroutine function.
-        ValueError: an exempt path does not start with "/".
+        ValueError: an exempt path does not start with "/", or the authenticator reads the WSGI environ.
     """
 
     def __init__(
@@ -94,6 +94,7 @@ class ClientCertMiddleware:
         keep_headers: bool = False,
     ) -> None:
         require_arguments(app, authenticator, required=required, keep_headers=keep_headers)
+        authenticator.proxy.require_headers()
         self._app = app
         self._authenticator = authenticator
         self._is_raw = RawNames(authenticator.guarded_headers)

@@ -140,9 +140,11 @@ def require_arguments(authenticator: object, scopes: object, **flags: object) ->
 
     Raises:
         TypeError: the message says which, and what it should be.
+        ValueError: the authenticator reads the WSGI environ.
     """
     if not isinstance(authenticator, ClientCertAuthenticator):
         raise TypeError(f"authenticator must be a ClientCertAuthenticator, not {authenticator!r}")
+    authenticator.proxy.require_headers()
     if scopes is not None:
         require_function("scopes", scopes)
     for name, value in flags.items():

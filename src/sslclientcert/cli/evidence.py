@@ -87,10 +87,12 @@ def row_of(proxy: str, header: str | None = None) -> Proxy:
     """Return the row by that name, with another name for its certificate header if there is one.
 
     Raises:
-        Misuse: there is no such proxy, or the header's name is none.
+        Misuse: there is no such proxy, it sends no headers, or the header's name is none.
     """
     try:
         row = proxy_named(proxy)
+        if row.is_environ:
+            raise Misuse(f"proxy {row.name!r} reads variables of the WSGI environ, and there is no header to look at")
         return row if header is None else dataclasses.replace(row, certificate_header=header)
     except ValueError as error:
         raise Misuse(str(error)) from error

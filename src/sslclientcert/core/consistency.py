@@ -35,6 +35,9 @@ class Companions:
         proxy: which headers, and their grammar.
         require_success: whether the proxy's verdict must be there and say success.
 
+    Attributes:
+        require_success: the same.
+
     Raises:
         ValueError: success is required, and the proxy has no verdict header.
     """
@@ -46,7 +49,7 @@ class Companions:
                 "sends with dataclasses.replace(PROXIES[...], verdict_header=...)"
             )
         self._proxy = proxy
-        self._require_success = require_success
+        self.require_success = require_success
         self._verdict_grammar = re.compile(proxy.verdict_grammar)
 
     def require_grammar(self, values: HeaderValues) -> None:
@@ -113,7 +116,7 @@ class Companions:
                 f"{proxy.fingerprint_header} is {quoted(fingerprint)}, which is not the SHA-256 of the certificate in "
                 f"{proxy.certificate_header}: they are of two certificates. Have the proxy set both on every request"
             )
-        if self._require_success and verdict != proxy.verdict_success:
+        if self.require_success and verdict != proxy.verdict_success:
             if verdict is None:
                 raise ForwardingInconsistent(f"require_proxy_success is set, and {proxy.verdict_header} is not there")
             raise CertificateUntrusted(

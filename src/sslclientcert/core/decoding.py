@@ -40,7 +40,7 @@ def _end(value: bytes) -> str:
 
 def _too_many(most: int) -> ClientCertError:
     if most == 1:
-        return HeaderAmbiguous("the header holds several certificates where the proxy sends one")
+        return HeaderAmbiguous("there are several certificates where one belongs")
     return ForwardingInconsistent(f"the proxy forwarded more than {most} certificates, and no client has so many")
 
 

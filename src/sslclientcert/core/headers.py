@@ -50,18 +50,28 @@ class HeaderReader:
 
     The result is a tuple of values in the order of `names`, None where the header is absent or there is no name; and
     how many characters they hold together. Tuples of the exact text are what the authenticator keys its cache by.
+
+    Parameters:
+        names: of the headers.
+        lists: those of them that are lists.
+        is_environ: whether the names are keys of the WSGI environ, and not headers. Then only `read_environ` finds
+            them, and a client's header of that name is not read.
     """
 
-    def __init__(self, names: Iterable[str | None], lists: frozenset[str] = frozenset()) -> None:
-        self.names: tuple[str | None, ...] = tuple(None if name is None else name.lower() for name in names)
+    def __init__(
+        self, names: Iterable[str | None], lists: frozenset[str] = frozenset(), *, is_environ: bool = False
+    ) -> None:
+        given = tuple(names)
+        self.names: tuple[str | None, ...] = tuple(None if name is None else name.lower() for name in given)
         read = [name for name in self.names if name is not None]
         self._index = {folded(name): position for position, name in enumerate(self.names) if name is not None}
         if len(self._index) != len(read):
             raise ValueError(f"two of the headers {', '.join(read)} differ only in case or in '-' and '_'")
         self._lists = {self._index[folded(name)] for name in lists}
         self.folded_names: frozenset[str] = frozenset(self._index)
-        self._keys = tuple("" if name is None else "HTTP_" + name.upper().replace("-", "_") for name in self.names)
-        self.environ_keys: tuple[str, ...] = tuple(filter(None, self._keys))
+        headers = tuple("" if name is None else "HTTP_" + name.upper().replace("-", "_") for name in self.names)
+        self._keys = tuple(name or "" for name in given) if is_environ else headers
+        self.environ_keys: tuple[str, ...] = tuple(filter(None, {*headers, *self._keys}))
         names_here = "|".join(map(re.escape, self._index))
         self._announcement = re.compile(rf"(?:\A|,)\s*(?:{names_here})\s*(?:,|\Z)")
         # Where each name belongs, once it was seen: a request repeats the names of the one before. One for bytes, one

@@ -17,7 +17,7 @@ from .decoding import ENCODINGS, LISTS
 from .headers import folded
 from .options import did_you_mean
 
-__all__ = ["PROXIES", "TOKEN", "Proxy", "ProxyName", "proxy_named"]
+__all__ = ["ENVIRON", "PROXIES", "TOKEN", "Proxy", "ProxyName", "proxy_named"]
 
 ProxyName: TypeAlias = Literal[
     "nginx-ingress",
@@ -39,8 +39,9 @@ ProxyName: TypeAlias = Literal[
     "azure-app-service",
     "azure-application-gateway",
     "cloud-foundry",
+    "environ",
 ]
-"""The names of the proxies in `PROXIES`."""
+"""The names of the proxies in `PROXIES`, and "environ"."""
 
 
 def _openssl_verdicts(*words: str) -> str:
@@ -78,6 +79,7 @@ class Proxy:
         compares_names: whether these two are as OpenSSL writes them in RFC 2253 form, and are held against the
             certificate.
         fingerprint_header: the SHA-256 of the certificate in hexadecimal, which is held against it.
+        is_environ: whether these are no headers, but variables of the WSGI environ, which the server itself sets.
 
     Raises:
         ValueError: the row is incomplete or contradicts itself.
@@ -100,6 +102,7 @@ class Proxy:
     issuer_header: str | None = None
     compares_names: bool = True
     fingerprint_header: str | None = None
+    is_environ: bool = False
 
     def __post_init__(self) -> None:
         if (self.chain_header is None) != (self.chain_encoding is None):
@@ -121,6 +124,18 @@ class Proxy:
             raise ValueError(f"proxy {self.name!r}: verdict_grammar is not a regular expression: {error}") from error
         if not grammar.fullmatch(self.verdict_success):
             raise ValueError(f"proxy {self.name!r}: verdict_success does not match verdict_grammar")
+
+    def require_headers(self) -> None:
+        """Refuse a proxy that is no proxy, but the WSGI environ, where there are headers alone.
+
+        Raises:
+            ValueError: the message says what to do.
+        """
+        if self.is_environ:
+            raise ValueError(
+                f"proxy={self.name!r} reads {self.certificate_header} of the WSGI environ, and never a header, which a "
+                "client can write itself. It works under WSGI alone: here, name the proxy that forwards the certificate"
+            )
 
     @property
     def headers(self) -> tuple[str | None, ...]:
@@ -149,11 +164,14 @@ def proxy_named(proxy: str | Proxy) -> Proxy:
     """
     if isinstance(proxy, Proxy):
         return proxy
+    if proxy == ENVIRON.name:
+        return ENVIRON
     try:
         return PROXIES[proxy]
     except (KeyError, TypeError):
-        close = did_you_mean(proxy, PROXIES)
-        raise ValueError(f"unknown proxy {proxy!r}{close}; the table has {', '.join(PROXIES)}") from None
+        names = [*PROXIES, ENVIRON.name]
+        close = did_you_mean(proxy, names)
+        raise ValueError(f"unknown proxy {proxy!r}{close}; the table has {', '.join(names)}") from None
 
 
 _ROWS = (
@@ -321,3 +339,17 @@ _ROWS = (
 
 PROXIES: Mapping[str, Proxy] = MappingProxyType({row.name: row for row in _ROWS})
 """The proxies that the library knows, by name. Read-only; derive a row of your own with `dataclasses.replace`."""
+
+ENVIRON = Proxy(
+    name="environ",
+    certificate_header="SSL_CLIENT_CERT",
+    certificate_encoding="folded-pem",
+    verdict_header="SSL_CLIENT_VERIFY",
+    verdict_grammar=_openssl_verdicts("SUCCESS", "NONE", "GENEROUS", ""),
+    verdict_none=frozenset({"NONE", ""}),
+    is_environ=True,
+)
+"""The variables by which a WSGI server that speaks TLS or the uwsgi protocol tells of a certificate, and not a proxy.
+
+Sources: https://httpd.apache.org/docs/2.4/mod/mod_ssl.html#envvars (mod_wsgi), and the same names by custom elsewhere.
+"""

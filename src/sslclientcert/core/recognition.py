@@ -109,7 +109,7 @@ class OtherProxies:
         headers = {row.certificate_header for row in PROXIES.values()}
         self._reader = HeaderReader(sorted(header for header in headers if folded(header) not in own))
 
-    def warn_of(self, request: Any, proxy: Proxy, peer: str | None, peers: TrustedProxies, is_environ: bool) -> None:
+    def warn_of(self, request: Any, proxy: Proxy, peer: str | None, peers: TrustedProxies, *, is_environ: bool) -> None:
         """Warn, at most once a minute, if a trusted peer sends the certificate header of another proxy than `proxy`."""
         found = "" if time.monotonic() < self._silent_until else self.found_in(request, is_environ=is_environ)
         if not found:

@@ -174,7 +174,7 @@ def _identity_of(
         # A scope still tells duplicates and other spellings apart, META does not.
         identity = authenticator.authenticate_scope(scope)
     if identity is None and configured.required and not _is_marked(request):
-        authenticator.authenticate((), peer=peer_of(request), required=True)  # raises, logs and audits
+        raise authenticator.missing("the request has no client certificate, and one is required", peer=peer_of(request))
     return identity
 
 

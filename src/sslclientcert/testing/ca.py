@@ -26,7 +26,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ..core.authenticator import ClientCertAuthenticator
 from ..core.peers import TrustedProxies
-from ..core.proxies import Proxy, ProxyName
+from ..core.proxies import Proxy, ProxyName, proxy_named
 from ..core.trust import TrustStore
 from . import _der
 from .encoders import encode
@@ -97,8 +97,13 @@ class IssuedCertificate:
         return encode(self.der, proxy, intermediates=self.intermediates, verdict=verdict)
 
     def environ(self, proxy: str | Proxy = "nginx-ingress", *, verdict: int | str | None = None) -> dict[str, str]:
-        """Return the same as a WSGI server puts it into the environ: `HTTP_SSL_CLIENT_CERT` and so on (PEP 3333)."""
+        """Return the same as a WSGI server puts it into the environ: `HTTP_SSL_CLIENT_CERT` and so on (PEP 3333).
+
+        Of `proxy="environ"`: `SSL_CLIENT_CERT` and `SSL_CLIENT_VERIFY`, as the server itself sets them.
+        """
         headers = self.headers(proxy, verdict=verdict)
+        if proxy_named(proxy).is_environ:
+            return headers
         return {"HTTP_" + name.upper().replace("-", "_"): value for name, value in headers.items()}
 
     def scope_headers(

@@ -16,7 +16,7 @@ import functools
 import hashlib
 import ssl
 import urllib.parse
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -150,7 +150,8 @@ def encode(
             `OPENSSL_VERDICTS`), said in the proxy's own way if it says it at all; or a str, sent as it is.
 
     Returns:
-        A new dict of the headers, names in lower case. Each vendor's page is cited at its entry below.
+        A new dict of the headers, names in lower case; or, for `proxy="environ"`, of the variables of the environ. Each
+        vendor's page is cited at its entry below.
 
     Raises:
         ValueError: there is no such proxy.
@@ -158,11 +159,11 @@ def encode(
     row = proxy_named(proxy)
     number = verdict if isinstance(verdict, int) else 0
     client = None if certificate is None else _Client(_der_of(certificate), tuple(map(_der_of, intermediates)), number)
-    lines = (_WIRES.get(row.name) or _of_encoding(row)).lines(row, client)
-    headers = {name.lower(): value for name, value in lines if name is not None and value is not None}
-    if isinstance(verdict, str) and row.verdict_header is not None:
-        headers[row.verdict_header.lower()] = verdict
-    return headers
+    lines: Iterable[_Line] = (_WIRES.get(row.name) or _of_encoding(row)).lines(row, client)
+    if isinstance(verdict, str):
+        lines = [*lines, (row.verdict_header, verdict)]
+    found = {name: value for name, value in lines if name is not None and value is not None}
+    return found if row.is_environ else {name.lower(): value for name, value in found.items()}
 
 
 def _of_encoding(row: Proxy) -> _Wire:
@@ -294,6 +295,8 @@ _WIRES: Mapping[str, _Wire] = {
     "azure-application-gateway": _Wire(leaf=_escaped_pem, none="", failed=_openssl_failed, no_verdict="NONE"),
     # https://docs.cloudfoundry.org/concepts/http-routing.html#forward-client-cert
     "cloud-foundry": _BARE,
+    # https://httpd.apache.org/docs/2.4/mod/mod_ssl.html#envvars
+    "environ": _Wire(leaf=lambda client: client.pem, failed=_openssl_failed, no_verdict="NONE"),
 }
 
 _BY_ENCODING: Mapping[str, _Wire] = {
