@@ -142,7 +142,9 @@ def test_a_policy_counts_only_if_the_ca_below_the_anchor_may_issue_under_it(of_t
     assert rules.policy(POLICY)(alice) is holds
 
 
-@pytest.mark.parametrize("oid", ["", "id-fpki-common-authentication", "1", "1.", "1..2", "1.02", "3.1", " 1.2", ANY_POLICY])
+@pytest.mark.parametrize(
+    "oid", ["", "id-fpki-common-authentication", "1", "1.", "1..2", "1.02", "3.1", " 1.2", ANY_POLICY]
+)
 def test_a_policy_that_no_identity_can_have_is_refused(oid: str) -> None:
     with pytest.raises(ValueError, match="policy"):
         rules.policy(oid)
