@@ -44,7 +44,7 @@ def row(**changes: Any) -> Proxy:
 
 
 def test_type_checkers_know_the_names_of_all_proxies() -> None:
-    assert get_args(ProxyName) == tuple(PROXIES)
+    assert get_args(ProxyName) == (*PROXIES, "environ")
 
 
 def test_the_table_has_the_rows_of_the_contract() -> None:

@@ -12,16 +12,16 @@ from typing import Any, Literal, TypeAlias, overload
 from .cache import Cache, interned
 from .consistency import Companions
 from .decision import Decision, Reporter, Rule, require_authorized
-from .errors import CertificateMissing, ClientCertError, HeaderMalformed, HeaderTooLarge
-from .headers import HeaderReader, HeaderValues, RequestHeaders
+from .errors import CertificateMissing, ClientCertError, HeaderTooLarge
+from .headers import HeaderReader, HeaderValues, RequestHeaders, read_pem
 from .identity import ClientIdentity
 from .options import OPTIONS, PREFIX, from_environment, options_of, taken_ca
-from .peers import DEFAULT_TRUSTED_PROXIES, SharedSecret, TrustedProxies, peer_of_environ, peer_of_scope
+from .peers import DEFAULT_TRUSTED_PROXIES, SharedSecret, TrustedProxies, peer_of_environ, peer_of_scope, peers_of
 from .presented import PresentedChain, presented_by
 from .proxies import Proxy, ProxyName, proxy_named
 from .recognition import OtherProxies
 from .reload import StrPath
-from .trust import TrustStore
+from .trust import TrustStore, store_of
 from .validation import validate
 
 __all__ = ["DEFAULT_MAX_HEADER_BYTES", "ClientCertAuthenticator", "Decision", "overridden"]
@@ -33,8 +33,7 @@ post-quantum key is 11 KB, a chain of four RSA certificates 8 KB."""
 _CACHE_ENTRIES = 4096
 _UNSAID: Any = ...
 _At: TypeAlias = dt.datetime | None
-_Decide: TypeAlias = "Callable[[Any, str | None, _At], ClientIdentity | None]"
-_NO_PEERS = (("*",), DEFAULT_TRUSTED_PROXIES)  # where no peer is asked, no other may be named
+_Read: TypeAlias = Callable[[Any], tuple[HeaderValues, int]]
 _PEM = Proxy(name="PEM", certificate_header="certificate", certificate_encoding="folded-pem")
 
 # Who it is, from when until when, and the snapshot of the trust store that said so; a reload makes another.
@@ -111,8 +110,8 @@ class ClientCertAuthenticator:
         self._reader = HeaderReader(names, self.proxy.lists, is_environ=self.proxy.is_environ)
         self._others = OtherProxies(self._reader.folded_names)
         of_path = {"crl": crl, "max_depth": max_depth, "reload_interval": reload_interval, "clock_skew": clock_skew}
-        self._store = _store_of(trust, {name: option for name, option in of_path.items() if option is not None})
-        self._peers = _peers_of(self.proxy, trusted_proxies, self._secret)
+        self._store = store_of(trust, of_path)
+        self._peers = peers_of(self.proxy, trusted_proxies, self._secret)
         self._cache: Cache[HeaderValues, _Remembered] = Cache(cache_entries)
 
     @classmethod
@@ -181,14 +180,13 @@ class ClientCertAuthenticator:
 
         Raises:
             ClientCertError: everything else. No other exception comes out, whatever the headers are.
-            ValueError: `at` has no time zone.
+            ValueError: `at` has no time zone, or the proxy is `"environ"`, which no header is read for.
             TypeError: `peer` is left out.
         """
         if peer is _UNSAID:
             self._peers.require_said()
             peer = None
-        _require_time_zone(at)
-        return self._authenticate(self._from_headers, headers, peer, required, at)
+        return self._authenticate(self._reader.read, headers, peer, required, at)
 
     @overload
     def authenticate_pem(
@@ -201,43 +199,47 @@ class ClientCertAuthenticator:
     def authenticate_pem(
         self, pem: str | bytes | None, *, required: bool = False, at: _At = None
     ) -> ClientIdentity | None:
-        """Return the verified identity of a certificate that came by no header, such as in API Gateway's event.
+        """The same for a certificate that came by no header, such as in API Gateway's event.
 
         Does not check: where it came from. Never give it the value of a header, which a client can write itself.
 
         Parameters:
-            pem: exactly one certificate in PEM, on several lines; None or "" if there was none.
-            required: as for `authenticate`.
-            at: as for `authenticate`.
+            pem: exactly one certificate in PEM; None or "" if there was none.
+            required: as for `authenticate`, and so is `at`.
 
         Raises:
             ClientCertError: as `authenticate`; `header_malformed` and `header_ambiguous` are of the PEM.
-            ValueError: `require_proxy_success` or `shared_secret` is set, of which nothing comes along; or `at` has no
-                time zone.
+            ValueError: `require_proxy_success` or `shared_secret` is set, of which nothing comes along.
         """
         if self._secret is not None or self._companions.require_success:
             raise ValueError("authenticate_pem gets a certificate alone: without require_proxy_success, shared_secret")
-        _require_time_zone(at)
-        return self._authenticate(self._from_pem, pem, None, required, at)
+        return self._authenticate(read_pem, pem, None, required, at)
 
     def authenticate_environ(self, environ: Mapping[str, Any], *, required: bool = False) -> ClientIdentity | None:
         """The same for the environ of a WSGI request.
 
         Not seen from here: which of two spellings a header had, and, with some servers, that it came twice.
         """
-        return self._authenticate(self._from_environ, environ, peer_of_environ(environ), required)
+        return self._authenticate(self._reader.read_environ, environ, peer_of_environ(environ), required)
 
     def authenticate_scope(self, scope: Mapping[str, Any], *, required: bool = False) -> ClientIdentity | None:
         """The same for the scope of an ASGI request."""
-        return self._authenticate(self._from_headers, scope.get("headers", ()), peer_of_scope(scope), required)
+        return self._authenticate(self._reader.read, scope.get("headers", ()), peer_of_scope(scope), required)
 
     def _authenticate(
-        self, decide: _Decide, request: Any, peer: str | None, required: bool, at: _At = None
+        self, read: _Read, request: Any, peer: str | None, required: bool, at: _At = None
     ) -> ClientIdentity | None:
-        """Decide, authorize, and report: every request goes this way."""
+        """Read, verify, authorize, and report: every request goes this way."""
+        if at is not None and at.utcoffset() is None:
+            raise ValueError("at needs a time zone, such as datetime.now(timezone.utc)")
         identity = None
         try:
-            identity = decide(request, peer, at)
+            values, size = read(request)
+            # Without any of the headers it is a health probe, or a request that bypassed the proxy: anonymous.
+            identity = self._verify(values, size, peer, at) if size else None
+            if not size:
+                is_environ = read == self._reader.read_environ
+                self._others.warn_of(request, self.proxy, peer, self._peers, is_environ=is_environ)
             if identity is not None and self._authorize is not None:
                 require_authorized(identity, self._authorize)
             elif identity is None and required:
@@ -249,55 +251,16 @@ class ClientCertAuthenticator:
             self._report.accepted(identity, peer)
         return identity
 
-    def _from_headers(self, headers: Any, peer: str | None, at: _At) -> ClientIdentity | None:
-        self.proxy.require_headers()
-        values, size = self._reader.read(headers)
-        if not size:
-            self._others.warn_of(headers, self.proxy, peer, self._peers, is_environ=False)
-        return self._verify(values, size, peer, at)
-
-    def _from_environ(self, environ: Mapping[str, Any], peer: str | None, at: _At) -> ClientIdentity | None:
-        values, size = self._reader.read_environ(environ)
-        if not size:
-            self._others.warn_of(environ, self.proxy, peer, self._peers, is_environ=True)
-        return self._verify(values, size, peer, at)
-
-    def _from_pem(self, pem: str | bytes | None, _: str | None, at: _At) -> ClientIdentity | None:
-        text = pem.decode("latin-1") if isinstance(pem, bytes) else pem
-        if not text:
-            return None
-        if not isinstance(text, str):
-            raise HeaderMalformed(f"the certificate is {type(text).__name__}, and not PEM as str or bytes")
-        self._require_size(len(text))
-        return self._identity_of((text,), at)
-
     def _verify(self, values: HeaderValues, size: int, peer: str | None, at: _At) -> ClientIdentity | None:
         """The pipeline: may the peer speak, what does it say, is that consistent, and is the certificate good."""
-        if not size:
-            return None  # without any of the headers it is a health probe, or a request that bypassed the proxy
-        self._peers.require(peer)
+        if not (is_pem := len(values) == 1):
+            self._peers.require(peer)
         if self._secret is not None:
             self._secret.require(values[-1])
-        self._require_size(size)
-        return self._identity_of(values, at)
-
-    def _require_size(self, size: int) -> None:
         if size > self._max_header_bytes:
             limit = f"max_header_bytes is {self._max_header_bytes}"
-            raise HeaderTooLarge(f"what {self.proxy.name} says of a client holds {size} characters, and {limit}")
+            raise HeaderTooLarge(f"the headers of {self.proxy.name} hold {size} characters, and {limit}")
 
-    def _present(self, values: HeaderValues) -> PresentedChain | None:
-        if len(values) == 1:
-            return presented_by(_PEM, certificate=values[0], chain=None)
-        self._companions.require_grammar(values)
-        presented = presented_by(self.proxy, certificate=values[0], chain=values[1])
-        if presented is None:
-            self._companions.require_no_trace_of_a_certificate(values)
-        else:
-            self._companions.require_of(presented, values)
-        return presented
-
-    def _identity_of(self, values: HeaderValues, at: _At) -> ClientIdentity | None:
         trust, now = self._store.current(), time.time()
         remembered = self._cache.get(values) if at is None else None
         if remembered is not None:
@@ -305,16 +268,25 @@ class ClientCertAuthenticator:
             if said_by is trust and since <= now < until:
                 return identity
 
-        presented = self._present(values)
+        presented = presented_by(_PEM, values[0], None) if is_pem else self._present(values)
         if presented is None:
             return None
         moment = dt.datetime.fromtimestamp(now, dt.UTC) if at is None else at.astimezone(dt.UTC)
         identity, begins, ends = validate(trust, presented, moment)
         if at is None:
             self._cache.put(
-                interned(values) if len(values) > 1 else values, (identity, begins.timestamp(), ends.timestamp(), trust)
+                values if is_pem else interned(values), (identity, begins.timestamp(), ends.timestamp(), trust)
             )
         return identity
+
+    def _present(self, values: HeaderValues) -> PresentedChain | None:
+        self._companions.require_grammar(values)
+        presented = presented_by(self.proxy, certificate=values[0], chain=values[1])
+        if presented is None:
+            self._companions.require_no_trace_of_a_certificate(values)
+        else:
+            self._companions.require_of(presented, values)
+        return presented
 
     def require_rule(self, identity: ClientIdentity, rule: Rule, *, peer: str | None = None) -> None:
         """Ask a rule about an identity that this authenticator has given: what a route demands beyond `authorize`.
@@ -356,29 +328,3 @@ def overridden(authenticator: ClientCertAuthenticator, store: TrustStore) -> Ite
     finally:
         authenticator._store, authenticator._peers, authenticator._secret = before
         authenticator._cache.clear()
-
-
-def _require_time_zone(at: _At) -> None:
-    if at is not None and at.utcoffset() is None:
-        raise ValueError("at needs a time zone, such as datetime.now(timezone.utc)")
-
-
-def _peers_of(
-    proxy: Proxy, trusted: str | Iterable[str] | TrustedProxies, secret: SharedSecret | None
-) -> TrustedProxies:
-    if not proxy.is_environ:
-        return TrustedProxies.made_of(trusted)
-    if secret is not None or not (isinstance(trusted, TrustedProxies) or tuple(trusted) in _NO_PEERS):
-        raise ValueError(
-            f"proxy={proxy.name!r} reads what the server itself sets in the environ, and REMOTE_ADDR is then the "
-            "client's own address: leave out trusted_proxies and shared_secret, and guard the server's socket"
-        )
-    return TrustedProxies("*")
-
-
-def _store_of(trust: StrPath | TrustStore, of_path: Mapping[str, Any]) -> TrustStore:
-    if not isinstance(trust, TrustStore):
-        return TrustStore.from_file(trust, **of_path)
-    for name in of_path:
-        raise ValueError(f"{name} goes with a path; a TrustStore has its own")
-    return trust

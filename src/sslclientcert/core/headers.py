@@ -19,7 +19,7 @@ from typing import Any, TypeAlias, cast
 
 from .errors import ClientCertError, HeaderAmbiguous, HeaderMalformed, quoted
 
-__all__ = ["HeaderReader", "HeaderValues", "RequestHeaders"]
+__all__ = ["HeaderReader", "HeaderValues", "RequestHeaders", "read_pem"]
 
 Text: TypeAlias = "str | bytes"
 RequestHeaders: TypeAlias = "Mapping[str, Text] | Mapping[bytes, Text] | Iterable[tuple[Text, Text]]"
@@ -67,11 +67,12 @@ class HeaderReader:
         self._index = {folded(name): position for position, name in enumerate(self.names) if name is not None}
         if len(self._index) != len(read):
             raise ValueError(f"two of the headers {', '.join(read)} differ only in case or in '-' and '_'")
+        self._is_environ = is_environ
         self._lists = {self._index[folded(name)] for name in lists}
         self.folded_names: frozenset[str] = frozenset(self._index)
         headers = tuple("" if name is None else "HTTP_" + name.upper().replace("-", "_") for name in self.names)
         self._keys = tuple(name or "" for name in given) if is_environ else headers
-        self.environ_keys: tuple[str, ...] = tuple(filter(None, {*headers, *self._keys}))
+        self.environ_keys: tuple[str, ...] = tuple(filter(None, dict.fromkeys((*headers, *self._keys))))
         names_here = "|".join(map(re.escape, self._index))
         self._announcement = re.compile(rf"(?:\A|,)\s*(?:{names_here})\s*(?:,|\Z)")
         # Where each name belongs, once it was seen: a request repeats the names of the one before. One for bytes, one
@@ -108,9 +109,9 @@ class HeaderReader:
             HeaderAmbiguous: a header that is not a list came twice, or one came in two spellings.
             HeaderMalformed: something is not a pair of str or bytes.
         """
+        self._require_headers()
         values: list[str | None] = [None] * len(self.names)
-        size = 0
-        wire, texts = self._wire_places, self._text_places
+        wire, texts, size = self._wire_places, self._text_places, 0
         try:
             # Not every class of headers is a Mapping (http.client's is none), but items() gives pairs in all of them.
             items: Callable[[], Iterable[tuple[Any, Any]]] | None = getattr(headers, "items", None)
@@ -142,6 +143,13 @@ class HeaderReader:
             ) from error
         return tuple(values), size
 
+    def _require_headers(self) -> None:
+        if self._is_environ:
+            raise ValueError(
+                f"{self.names[0]} is a variable of the WSGI environ, and no header, which a client could write itself: "
+                'proxy="environ" works under WSGI alone'
+            )
+
     def _place(self, name: str | bytes) -> int | None:
         spelled = (name.decode("latin-1") if isinstance(name, bytes) else name).lower()
         place = _TRAILER if spelled == "trailer" else self._index.get(folded(spelled))
@@ -162,3 +170,15 @@ class HeaderReader:
         # RFC 9110 section 6.5.1 forbids such fields there, and no proxy sends its own that way.
         if self._announcement.search(folded(trailer)) is not None:
             raise HeaderAmbiguous(f"the request announces a certificate header as a trailer: {quoted(trailer)}")
+
+
+def read_pem(pem: object) -> tuple[HeaderValues, int]:
+    """Read a certificate that came by no header, as a `HeaderReader` reads headers: one value, and how long it is.
+
+    Raises:
+        HeaderMalformed: it is not str, bytes or None.
+    """
+    if pem is not None and not isinstance(pem, (str, bytes)):
+        raise HeaderMalformed(f"the certificate is {type(pem).__name__}, and not PEM as str or bytes")
+    text = _text(pem or "")
+    return (text,), len(text)

@@ -29,9 +29,17 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .errors import ProxyUntrusted, quoted
-from .proxies import TOKEN
+from .proxies import TOKEN, Proxy
 
-__all__ = ["DEFAULT_TRUSTED_PROXIES", "UNIX", "SharedSecret", "TrustedProxies", "peer_of_environ", "peer_of_scope"]
+__all__ = [
+    "DEFAULT_TRUSTED_PROXIES",
+    "UNIX",
+    "SharedSecret",
+    "TrustedProxies",
+    "peer_of_environ",
+    "peer_of_scope",
+    "peers_of",
+]
 
 UNIX = "unix"
 """The peer that is a unix socket, and the entry of `trusted_proxies` that trusts it."""
@@ -298,3 +306,24 @@ class SharedSecret:
 
     def __repr__(self) -> str:
         return f"<SharedSecret in {self.header}>"
+
+
+_NO_PEERS = (("*",), DEFAULT_TRUSTED_PROXIES)
+
+
+def peers_of(
+    proxy: Proxy, trusted: str | Iterable[str] | TrustedProxies, secret: SharedSecret | None
+) -> TrustedProxies:
+    """Return the peers that may send what a proxy sends. The WSGI environ has none: its peer is the client itself.
+
+    Raises:
+        ValueError: peers or a secret are named for the environ.
+    """
+    if not proxy.is_environ:
+        return TrustedProxies.made_of(trusted)
+    if secret is not None or not (isinstance(trusted, TrustedProxies) or tuple(trusted) in _NO_PEERS):
+        raise ValueError(
+            f"proxy={proxy.name!r} reads what the server itself sets in the environ, and REMOTE_ADDR is then the "
+            "client's own address: leave out trusted_proxies and shared_secret, and guard the server's socket"
+        )
+    return TrustedProxies("*")

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from cryptography import x509
 
@@ -24,7 +24,7 @@ from .revocation import AnyList, RevocationLists
 from .status import DEFAULT_WITHIN, TrustStatus, WarningLog, expiries, odd_certificates, warnings_of
 from .validation import Snapshot, validate
 
-__all__ = ["DEFAULT_MAX_DEPTH", "DEFAULT_RELOAD_INTERVAL", "StrPath", "TrustStore"]
+__all__ = ["DEFAULT_MAX_DEPTH", "DEFAULT_RELOAD_INTERVAL", "StrPath", "TrustStore", "store_of"]
 
 DEFAULT_MAX_DEPTH = 3
 """The most intermediates of a path. nginx's ssl_verify_depth is 1 by default; three-tier PKIs have two."""
@@ -271,3 +271,17 @@ class TrustStore:
 
 def _content(data: str | bytes) -> bytes:
     return data.encode() if isinstance(data, str) else data
+
+
+def store_of(trust: StrPath | TrustStore, of_path: Mapping[str, Any]) -> TrustStore:
+    """Return a trust store as it is, or that of a path with these options, of which those that are None are not given.
+
+    Raises:
+        ValueError: there are options for a trust store, which has its own.
+    """
+    given = {name: option for name, option in of_path.items() if option is not None}
+    if not isinstance(trust, TrustStore):
+        return TrustStore.from_file(trust, **given)
+    if given:
+        raise ValueError(f"{next(iter(given))} goes with a path; a TrustStore has its own")
+    return trust
