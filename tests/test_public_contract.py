@@ -35,6 +35,7 @@ IDENTITY = {
 }
 SANS = {"dns_names", "emails", "uris", "ip_addresses", "upns", "directory_names"}
 RULES = {
+    "policy",
     *(
         "common_name",
         "subject",
