@@ -122,16 +122,7 @@ class Parts:
 
 
 def serial_numbers(parts: Parts, *, is_delta: bool) -> SerialNumbers:
-    """Return the serial numbers that a CRL revokes. The parts hold no entries afterwards.
-
-    Parameters:
-        parts: the CRL.
-        is_delta: whether it is a delta CRL, in which removeFromCRL means that a certificate is not revoked.
-
-    Raises:
-        UnusableError: an entry has a critical extension that is not processed.
-        Exception: something does not parse; cryptography has several.
-    """
+    """Return what a CRL revokes. `UnusableError`: an entry has a critical extension that is not processed."""
     found = SerialNumbers()
     add = [shard.add for shard in found.shards]
     revoking: dict[bytes, bool] = {b"": True}  # by the extensions of an entry
