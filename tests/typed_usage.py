@@ -33,6 +33,7 @@ from sslclientcert.rules import Rule
 def verified(value: str | bytes, certificates: list[x509.Certificate]) -> ClientIdentity:
     store = TrustStore.from_file("ca.crt")
     store = TrustStore.from_file(Path("ca.crt"), Path("ca.crl"), max_depth=1, revocation="require", reload_interval=1)
+    store = TrustStore.from_file(["old/ca.crt", Path("new/ca.crt")], ("root.crl", "issuing.crl"))
     store = TrustStore.from_pem(b"...", "...", clock_skew=60)
     store = TrustStore(certificates, crls=(), max_depth=0)
     presented = assert_type(decode(value), PresentedChain)
@@ -118,6 +119,7 @@ def requests(
 
 def proxies(name: str) -> None:
     ClientCertAuthenticator("ca.crt", proxy="traefik")
+    ClientCertAuthenticator(["old/ca.crt", Path("new/ca.crt")], crl=["root.crl", "issuing.crl"])
     ClientCertAuthenticator("ca.crt", proxy=PROXIES[name])
     ClientCertAuthenticator("ca.crt", proxy="traefic")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 

@@ -38,7 +38,7 @@ from .conftest import (
     headers_of,
     refused,
 )
-from .pki import NOW, Party, authority, client, pem_of, private_key, sans
+from .pki import NOW, Party, authority, client, pem_of, pem_of_crls, private_key, revocation_list, sans
 from .test_names import SUBJECTS, text_of, with_subject
 
 ADDRESS = "127.0.0.1"
@@ -545,6 +545,27 @@ def test_the_proxys_success_does_not_stand_in_for_our_own_verification(store: Tr
         ClientCertAuthenticator(store, require_proxy_success=True).authenticate(headers_of(STRANGER), peer=ADDRESS)
 
 
+@pytest.mark.parametrize(
+    ("at", "code"),
+    [
+        (NOW + dt.timedelta(days=400), "certificate_expired"),
+        (NOW - dt.timedelta(days=400), "certificate_not_yet_valid"),
+    ],
+)
+def test_where_the_proxy_found_a_certificate_valid_that_is_not_the_log_suspects_the_clock(
+    at: dt.datetime, code: str, ingress: ClientCertAuthenticator
+) -> None:
+    headers = headers_of(ALICE)
+    with refused(code) as caught:
+        ingress.authenticate(headers, peer=ADDRESS, at=at)
+    assert "ssl-client-verify says 'SUCCESS', so the proxy found it valid: compare the clocks" in caught.value.detail
+    for verdict in ({"ssl-client-verify": "FAILED:certificate has expired"}, {}):
+        without_success = {**without(headers, "ssl-client-verify"), **verdict}
+        with refused(code) as caught:
+            ingress.authenticate(without_success, peer=ADDRESS, at=at)
+        assert "compare the clocks" not in caught.value.detail
+
+
 def test_only_a_required_success_tells_a_minted_twin_of_the_names_from_the_certificate(store: TrustStore) -> None:
     """The proxy forwards no certificates; its client minted one of her names: docs/concepts.md, what remains."""
     twin = client("alice", authority("Test Root", key=private_key("P-256", 7)))
@@ -616,6 +637,21 @@ def test_a_unix_socket_is_said_or_shown(ingress: ClientCertAuthenticator) -> Non
     assert is_of(ingress.authenticate(headers, peer="unix"), ALICE)
     assert is_of(ingress.authenticate_scope({**scope_of(headers, None), "server": ("/run/app.sock", None)}), ALICE)
     assert is_of(ingress.authenticate_environ(environ_of(headers, REMOTE_ADDR="localhost")), ALICE)
+
+
+def test_several_files_of_cas_and_crls_are_one_trust_also_from_the_environment(tmp_path: Path) -> None:
+    paths, new_root = {}, authority("New Root")
+    for name, party in (("old", ROOT), ("new", new_root)):
+        (tmp_path / f"{name}.crt").write_text(party.pem, encoding="ascii")
+        (tmp_path / f"{name}.crl").write_text(pem_of_crls(revocation_list(party)), encoding="ascii")
+        paths[name] = tmp_path / name
+    environ = {
+        "SSLCLIENTCERT_CA": f"{paths['old']}.crt,{paths['new']}.crt",
+        "SSLCLIENTCERT_CRL": f"{paths['old']}.crl, {paths['new']}.crl",
+    }
+    authenticator = ClientCertAuthenticator.from_env(environ=environ)
+    for party in (ALICE, client("bob", new_root)):
+        assert is_of(authenticator.authenticate(headers_of(party), peer=ADDRESS), party)
 
 
 def test_a_peer_that_nobody_said_is_a_fault_of_the_caller_unless_any_peer_is_trusted(store: TrustStore) -> None:

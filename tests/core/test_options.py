@@ -33,6 +33,8 @@ def test_a_text_that_says_neither_is_a_fault(text: str) -> None:
     ("name", "text", "option"),
     [
         ("ca", "/etc/ca.crt", "/etc/ca.crt"),
+        ("ca", "/old/ca.crt, /new/ca.crt", ("/old/ca.crt", "/new/ca.crt")),
+        ("crl", "/root.crl,/issuing.crl", ("/root.crl", "/issuing.crl")),
         ("require_proxy_success", "off", False),
         ("shared_secret", "X-Secret:  the value ", ("X-Secret", "the value")),
         ("max_depth", "3", 3),
@@ -60,6 +62,8 @@ def test_what_is_not_text_is_taken_as_it_is_and_none_is_as_if_not_set() -> None:
         ({"zzz": None}, "THE_ZZZ is not an option"),
         ({"crl": ""}, "THE_CRL='' is empty"),
         ({"crl": " "}, "THE_CRL=' ' is empty"),
+        ({"ca": "/old/ca.crt,"}, "THE_CA='/old/ca.crt,': say a path, or several with a comma"),
+        ({"crl": "a.crl,,b.crl"}, "THE_CRL='a.crl,,b.crl': say a path"),
         ({"max_depth": "three"}, "THE_MAX_DEPTH='three'"),
         ({"require_proxy_success": "maybe"}, "THE_REQUIRE_PROXY_SUCCESS='maybe': say one of 1, true"),
     ],

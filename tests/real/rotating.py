@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sslclientcert import ClientCertAuthenticator
@@ -16,6 +18,21 @@ if TYPE_CHECKING:
 def _accepted(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [environ["sslclientcert.identity"].common_name.encode()]
+
+
+def _starving(application: Any, while_there_is: Path) -> Any:
+    """While there is that file, let a request find that the process can open no further one (EMFILE)."""
+
+    def starved(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if while_there_is.exists():
+            resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+        try:
+            return list(application(environ, start_response))
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    return starved
 
 
 def application() -> Any:
@@ -31,4 +48,4 @@ def application() -> Any:
             return []
         return guarded(environ, start)
 
-    return marked
+    return _starving(marked, Path(os.environ["STARVE"])) if "STARVE" in os.environ else marked

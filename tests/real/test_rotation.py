@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import sys
 import tempfile
 import threading
@@ -125,12 +126,19 @@ class Load:
 
 
 @contextmanager
-def served(folder: Path, secret: Secret, pki: Pki, *, preload: bool) -> Iterator[int]:
-    """Run gunicorn with four workers behind nginx, which passes every certificate on; the value is nginx's port."""
+def served(
+    folder: Path, secret: Secret, pki: Pki, *, preload: bool = False, starve: Path | None = None
+) -> Iterator[int]:
+    """Run gunicorn with four workers behind nginx, which passes every certificate on; the value is nginx's port.
+
+    While there is the file `starve`, no request can open a file. A thread that accepts would end its worker then, so
+    the workers have none.
+    """
     with ExitStack() as stack:
         sockets, log = [listen(folder / "socket"), listen()], folder / "gunicorn.log"
         ready_port: int = sockets[1].getsockname()[1]
-        command = [sys.executable, "-m", "gunicorn", f"--workers={WORKERS}", "-k", "gthread", "--threads=2"]
+        command = [sys.executable, "-m", "gunicorn", f"--workers={WORKERS}"]
+        command += ["-k", "sync"] if starve else ["-k", "gthread", "--threads=2"]
         command += [f"--bind=fd://{each.fileno()}" for each in sockets]
         command += ["--graceful-timeout=1", *(["--preload"] if preload else []), "rotating:application()"]
         environ = {
@@ -140,6 +148,7 @@ def served(folder: Path, secret: Secret, pki: Pki, *, preload: bool) -> Iterator
             "SSLCLIENTCERT_CRL": str(secret.folder / "ca.crl"),
             "SSLCLIENTCERT_RELOAD_INTERVAL": str(RELOAD_INTERVAL),
             "SSLCLIENTCERT_TRUSTED_PROXIES": "unix",
+            **({"STARVE": str(starve)} if starve else {}),
         }
         stack.enter_context(serve(command, sockets, log=log, environ=environ))
         try:
@@ -192,6 +201,39 @@ def test_every_worker_honours_each_swap_of_a_mounted_secret_and_no_request_is_lo
                     before = expected
             assert load.lost == []
             assert {one.worker for one in load.answers} == load.workers_with("new", ACCEPTED)
+
+
+def test_a_reload_that_meets_too_many_open_files_is_tried_again_without_another_change(pki: Pki) -> None:
+    ca = ClientCA("The CA")
+    old, new = ca.issue("old"), ca.issue("new")
+    with tempfile.TemporaryDirectory(prefix="rotation-") as name:
+        folder = Path(name)
+        (folder / "secret").mkdir()
+        secret, starve = Secret(folder / "secret"), folder / "starve"
+        secret.update(ca.pem, ca.crl())
+        clients = {"old": written(old, folder / "old"), "new": written(new, folder / "new")}
+
+        def failed() -> int:
+            said = (folder / "gunicorn.log").read_text(errors="replace")
+            return len(re.findall("the trust store stays as it was.*Too many open files", said))
+
+        with served(folder, secret, pki, starve=starve) as port:
+            load = Load(port, pki.server_ca)
+            with load.by(clients):
+                load.await_all_workers("old", ACCEPTED, 0.0, "at the start")
+                starve.touch()
+                secret.update(ca.pem, ca.crl([old]))
+                deadline = time.monotonic() + RELOAD_INTERVAL + MARGIN
+                while failed() < WORKERS:
+                    assert time.monotonic() < deadline, f"{failed()} workers have met it"
+                    time.sleep(0.05)
+                assert {one.outcome for one in load.answers} == {ACCEPTED}
+                starve.unlink()
+                relieved = time.monotonic()
+                load.await_all_workers("old", REVOKED, relieved, "there are descriptors again")
+                load.await_all_workers("new", ACCEPTED, relieved, "there are descriptors again")
+            assert load.lost == []
+            assert failed() == WORKERS  # a fault is logged when it is news
 
 
 def hold_to(load: Load, swapped: float, before: dict[str, Outcome], expected: dict[str, Outcome]) -> None:

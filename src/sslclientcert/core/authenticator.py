@@ -20,7 +20,7 @@ from .peers import DEFAULT_TRUSTED_PROXIES, SharedSecret, TrustedProxies, peer_o
 from .presented import PresentedChain, presented_by
 from .proxies import Proxy, ProxyName, proxy_named
 from .recognition import OtherProxies
-from .reload import StrPath
+from .reload import StrPaths
 from .trust import TrustStore, store_of
 from .validation import validate
 
@@ -54,8 +54,8 @@ class ClientCertAuthenticator:
     Safe to share between threads and to fork. Make one for the process, when the application starts.
 
     Parameters:
-        trust: the CA bundle: the path of a file (re-read when it changes), or a TrustStore.
-        crl: path of a CRL file, when `trust` is a path.
+        trust: the CA bundle: a path or several (the files are read again when they change), or a TrustStore.
+        crl: the path of a CRL file or several, where `trust` is a path.
         proxy: a proxy of `PROXIES` by name, or a `Proxy`.
         header: another name for the proxy's certificate header.
         trusted_proxies: the peers that may send these headers: the proxy's own addresses, as few as you can. Also
@@ -78,9 +78,9 @@ class ClientCertAuthenticator:
 
     def __init__(
         self,
-        trust: StrPath | TrustStore,
+        trust: StrPaths | TrustStore,
         *,
-        crl: StrPath | None = None,
+        crl: StrPaths | None = None,
         proxy: ProxyName | Proxy = "nginx-ingress",
         header: str | None = None,
         trusted_proxies: str | Iterable[str] | TrustedProxies = DEFAULT_TRUSTED_PROXIES,
@@ -120,14 +120,13 @@ class ClientCertAuthenticator:
 
         Parameters:
             prefix: what the variables' names start with. `CA` is required; `CRL`, `PROXY`, `HEADER`,
-                `TRUSTED_PROXIES` (with commas), `REQUIRE_PROXY_SUCCESS`, `SHARED_SECRET` (`header: value`),
-                `MAX_HEADER_BYTES`, `MAX_DEPTH`, `RELOAD_INTERVAL` and `CLOCK_SKEW` (seconds), and `CACHE_ENTRIES` are
-                as in the class.
+                `TRUSTED_PROXIES`, `REQUIRE_PROXY_SUCCESS`, `SHARED_SECRET` (`header: value`), `MAX_HEADER_BYTES`,
+                `MAX_DEPTH`, `RELOAD_INTERVAL` and `CLOCK_SKEW` (seconds), and `CACHE_ENTRIES` are as in the class.
+                `CA`, `CRL` and `TRUSTED_PROXIES` may be several, with commas.
             environ: where to look; `os.environ` if not given.
 
         Raises:
-            ValueError: `CA` is missing, a variable with the prefix is not an option (a typing error would otherwise
-                loosen the configuration in silence), or a value is empty or out of its range.
+            ValueError: `CA` is missing, a variable with the prefix is not an option, or a value is out of its range.
             OSError: a file cannot be read.
         """
         options = options_of(from_environment(prefix, environ), OPTIONS, lambda name: prefix + name.upper())
@@ -272,7 +271,8 @@ class ClientCertAuthenticator:
         if presented is None:
             return None
         moment = dt.datetime.fromtimestamp(now, dt.UTC) if at is None else at.astimezone(dt.UTC)
-        identity, begins, ends = validate(trust, presented, moment)
+        with self._companions.suspecting_the_clock(values):
+            identity, begins, ends = validate(trust, presented, moment)
         if at is None:
             self._cache.put(
                 values if is_pem else interned(values), (identity, begins.timestamp(), ends.timestamp(), trust)

@@ -10,11 +10,20 @@ nothing and does not refuse, unless `require_proxy_success` demands the verdict.
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterator
 
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from .errors import CertificateUntrusted, ForwardingInconsistent, HeaderMalformed, quoted
+from .errors import (
+    CertificateExpired,
+    CertificateNotYetValid,
+    CertificateUntrusted,
+    ForwardingInconsistent,
+    HeaderMalformed,
+    quoted,
+)
 from .headers import HeaderValues
 from .names import is_openssl_text_of, rfc4514
 from .presented import PresentedChain
@@ -122,6 +131,21 @@ class Companions:
             raise CertificateUntrusted(
                 f"require_proxy_success is set, and {proxy.verdict_header} says {quoted(verdict)}"
             )
+
+    @contextlib.contextmanager
+    def suspecting_the_clock(self, values: HeaderValues) -> Iterator[None]:
+        """Within the block, add to an expired certificate's refusal that the proxy found the certificate valid."""
+        try:
+            yield
+        except (CertificateExpired, CertificateNotYetValid) as error:
+            verdict = values[2] if len(values) > 2 else None  # a PEM alone has no companions
+            if verdict is None or verdict != self._proxy.verdict_success:
+                raise
+            raise type(error)(
+                f"{error.detail}. {self._proxy.verdict_header} says {quoted(verdict)}, so the proxy found it valid: "
+                "compare the clocks of this host and of the proxy. If they agree, the client has kept a TLS session "
+                "from before"
+            ) from error
 
     def _require_names_of(self, presented: PresentedChain, subject: str | None, issuer: str | None) -> None:
         proxy, leaf = self._proxy, presented.leaf

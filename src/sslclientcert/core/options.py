@@ -33,6 +33,13 @@ def flag(text: str) -> bool:
         raise ValueError(f"say one of {', '.join(_FLAGS)}") from None
 
 
+def _paths(text: str) -> str | tuple[str, ...]:
+    found = tuple(part.strip() for part in text.split(","))
+    if not all(found):
+        raise ValueError("say a path, or several with a comma between two")
+    return found if len(found) > 1 else found[0]
+
+
 def _header_and_value(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
     if not colon or not name.strip() or not value.strip():
@@ -41,8 +48,8 @@ def _header_and_value(text: str) -> tuple[str, str]:
 
 
 OPTIONS: Parsers = {
-    "ca": str,
-    "crl": str,
+    "ca": _paths,
+    "crl": _paths,
     "proxy": str,
     "header": str,
     "trusted_proxies": str,

@@ -20,11 +20,12 @@ from .crl import RevocationList
 from .locks import ForkSafeLock
 from .validation import Snapshot
 
-__all__ = ["Files", "StrPath", "paths_of"]
+__all__ = ["Files", "StrPaths", "paths_of"]
 
 _log = logging.getLogger("sslclientcert")
 
 StrPath: TypeAlias = "str | os.PathLike[str]"
+StrPaths: TypeAlias = "StrPath | Sequence[StrPath]"
 
 _BASE64_OF_PEM = "LS0tLS1CRUdJTi"  # as a Kubernetes secret shows it
 
@@ -35,7 +36,7 @@ _Stat: TypeAlias = "tuple[int, ...]"
 _Make: TypeAlias = "Callable[[ParsedBundle, Sequence[RevocationList], str, str], Snapshot]"
 
 
-def paths_of(paths: StrPath | Sequence[StrPath] | None, option: str) -> tuple[str, ...]:
+def paths_of(paths: StrPaths | None, option: str) -> tuple[str, ...]:
     """Return one path or several as a tuple.
 
     Raises:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from cryptography import x509
@@ -19,12 +19,12 @@ from .identity import ClientIdentity
 from .links import Bundle
 from .locks import ForkSafeLock
 from .presented import PresentedChain
-from .reload import Files, StrPath, paths_of
+from .reload import Files, StrPaths, paths_of
 from .revocation import AnyList, RevocationLists
 from .status import DEFAULT_WITHIN, TrustStatus, WarningLog, expiries, odd_certificates, warnings_of
 from .validation import Snapshot, validate
 
-__all__ = ["DEFAULT_MAX_DEPTH", "DEFAULT_RELOAD_INTERVAL", "StrPath", "TrustStore", "store_of"]
+__all__ = ["DEFAULT_MAX_DEPTH", "DEFAULT_RELOAD_INTERVAL", "TrustStore", "store_of"]
 
 DEFAULT_MAX_DEPTH = 3
 """The most intermediates of a path. nginx's ssl_verify_depth is 1 by default; three-tier PKIs have two."""
@@ -146,8 +146,8 @@ class TrustStore:
     @classmethod
     def from_file(
         cls,
-        ca: StrPath | Sequence[StrPath],
-        crl: StrPath | Sequence[StrPath] | None = None,
+        ca: StrPaths,
+        crl: StrPaths | None = None,
         *,
         max_depth: int = DEFAULT_MAX_DEPTH,
         revocation: str | None = None,
@@ -273,7 +273,7 @@ def _content(data: str | bytes) -> bytes:
     return data.encode() if isinstance(data, str) else data
 
 
-def store_of(trust: StrPath | TrustStore, of_path: Mapping[str, Any]) -> TrustStore:
+def store_of(trust: StrPaths | TrustStore, of_path: Mapping[str, Any]) -> TrustStore:
     """Return a trust store as it is, or that of a path with these options, of which those that are None are not given.
 
     Raises:
