@@ -11,7 +11,18 @@ import time
 from . import environment, goals, report
 from .tables import Table
 
-SECTIONS = ("requests", "bundles", "lists", "threads", "refusals", "cache", "middleware", "servers", "imports")
+SECTIONS = (
+    "requests",
+    "bundles",
+    "lists",
+    "threads",
+    "refusals",
+    "hostile",
+    "cache",
+    "middleware",
+    "servers",
+    "imports",
+)
 _QUICK = 0.1
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from . import bundles, cache, imports, lists, middleware, refusals, requests, servers
+from . import bundles, cache, hostile, imports, lists, middleware, refusals, requests, servers
 from .tables import Cell, Table, number
 
 __all__ = ["table"]
@@ -66,6 +66,10 @@ def _worst_refusal(found: Table) -> float:
     return max(_of(found.cell(row, each)) for row in found.rows if row not in others for each in refusals.CASES)
 
 
+def _dearest(found: Table) -> float:
+    return max(found.cell(row, hostile.CHECKS).median for row in hostile.SHAPES)
+
+
 def _long_refusal(found: Table) -> float:
     rows = (refusals.BIG_REFUSED, refusals.BIG_GOOD)
     refused, good = ([found.cell(row, each) for each in refusals.CASES] for row in rows)
@@ -108,6 +112,7 @@ def _goals() -> Iterator[_Goal]:
     yield _Goal("64 KB that are refused, to a good one of 64 KB", "refusals", 1.1, "×", _long_refusal)
     yield _Goal("an oversized header", "refusals", 5, "µs", _median(refusals.OVERSIZED, *refusals.CASES))
     yield _Goal("a megabyte, to sixteen times 64 KB", "refusals", 1.1, "×", _growth_with_length)
+    yield _Goal("a hostile request, in P-521 signature checks", "hostile", 20, "", _dearest)
     for each, most in zip(cache.CASES, (3, 4), strict=True):
         yield _Goal(f"an entry of the cache, {each.split()[0]}", "cache", most, "KB", _median(cache.ENTRY, each))
     growth = _median(cache.GROWTH, *cache.CASES)
