@@ -405,3 +405,16 @@ def test_an_ip_constraint_that_is_not_an_address_and_a_mask_makes_a_ca_that_is_l
     leaf = client("alice", odd)
     detail = refusal(CertificateUntrusted, leaf, odd, authority("Other"))
     assert "does not parse" in detail
+
+
+@pytest.mark.parametrize(("length", "is_read"), [(253, True), (254, False)])
+def test_a_host_name_longer_than_dns_allows_cannot_be_read(length: int, is_read: bool) -> None:
+    constraints_on_dns = x509.NameConstraints([x509.DNSName("example.org")], None)
+    root = authority("Root", extra=[(constraints_on_dns, True)])
+    name = f"{'a' * (length - 100 - len('.example.org'))}{'.b' * 50}.example.org"
+    assert len(name) == length
+    leaf = client("alice", root, extra=[(sans(x509.DNSName(name)), False)])
+    if is_read:
+        verify(leaf, root)
+    else:
+        assert "not of a form" in refusal(CertificateUnsuitable, leaf, root)

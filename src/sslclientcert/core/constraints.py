@@ -29,6 +29,7 @@ __all__ = ["Constraints", "Names"]
 MAX_COMPARISONS = 1 << 16
 """The most names times constraints of one CA. OpenSSL's limit is 2**20 (NAME_CHECK_MAX), which takes a second here."""
 
+_LONGEST_HOST = 253
 _SMTP_UTF8_MAILBOX = "1.3.6.1.5.5.7.8.9"
 _EMAIL_ADDRESS = bytes.fromhex("06092a864886f70d010901")
 _IA5_STRING, _UTF8_STRING = 0x16, 0x0C
@@ -92,19 +93,19 @@ class Names:
             if "\0" in text:
                 self.unreadable = text
             elif _LOOKS_LIKE_HOST.fullmatch(text):
-                self.host_names.append(_Name("DNS", text.lower(), text))
+                self.host_names.append(_Name("DNS", _host(text), text))
 
 
 def _name(name: x509.GeneralName) -> _Name:
     kind, text = _kind(name), str(name.value)
     value: Any = None
     if isinstance(name, x509.DNSName):
-        value = text.lower() if _DNS.fullmatch(text) else None
+        value = _host(text) if _DNS.fullmatch(text) else None
     elif isinstance(name, x509.RFC822Name):
         value = _email(text)
     elif isinstance(name, x509.UniformResourceIdentifier):
         found = _URI.fullmatch(text)
-        value = found[1].lower() if found and not found[1].rpartition(".")[2].isdecimal() else None
+        value = _host(found[1]) if found and not found[1].rpartition(".")[2].isdecimal() else None
     elif isinstance(name, x509.IPAddress):
         value = name.value if isinstance(name.value, (ipaddress.IPv4Address, ipaddress.IPv6Address)) else None
     elif isinstance(name, x509.DirectoryName):
@@ -114,7 +115,7 @@ def _name(name: x509.GeneralName) -> _Name:
         text = name.value[element(name.value).content :].decode("utf-8", "replace")
         local, _, host = text.rpartition("@")
         is_read = name.value[0] == _UTF8_STRING and local and "\ufffd" not in local and _HOST_NAME.fullmatch(host)
-        value = (None, host.lower()) if is_read else None
+        value = (None, _host(host)) if is_read and _host(host) else None
     return _Name(kind, value, text)
 
 
@@ -127,7 +128,71 @@ def _kind(name: x509.GeneralName) -> str:
 
 def _email(text: str) -> tuple[str, str] | None:
     local, _, host = text.rpartition("@")
-    return (local, host.lower()) if _EMAIL.fullmatch(text) else None
+    found = _host(host) if _EMAIL.fullmatch(text) else None
+    return None if found is None else (local, found)
+
+
+def _host(text: str) -> str | None:
+    """Return a host name as it is compared; None if it is longer than DNS allows (RFC 1035 section 2.3.4)."""
+    return text.lower() if len(text) <= _LONGEST_HOST else None
+
+
+class _Subtrees:
+    """The permitted or the excluded subtrees of one kind, as values that names are looked up in."""
+
+    def __init__(self) -> None:
+        self.is_read = True
+        self.bases: set[Any] = set()
+        self.networks: list[tuple[int, int, int]] = []  # an address' version, the network, its mask
+        # What an excluded name may hide behind: a wildcard, or a mailbox whose local part is not compared.
+        self.hidden: set[str] = set()
+
+    def add(self, base: x509.GeneralName) -> None:
+        """Add a subtree. One that cannot be read, or whose kind cannot be applied, leaves the kind unread."""
+        kind = _kind(base)
+        syntax = _BASES.get(kind)
+        if isinstance(base, x509.DirectoryName):
+            self.bases.add(canonical(base.value.public_bytes()))
+        elif isinstance(base.value, (ipaddress.IPv4Network, ipaddress.IPv6Network)):
+            network = base.value
+            self.networks.append((network.version, int(network.network_address), int(network.netmask)))
+        elif syntax is not None and not isinstance(base, x509.OtherName) and syntax.fullmatch(base.value):
+            local, at, host = base.value.rpartition("@")
+            self.bases.add(local + at + host.lower())
+            self.hidden.update([host.lower()] if kind == "e-mail" else _suffixes(f".{host.lower().removeprefix('.')}"))
+        else:
+            self.is_read = False
+
+    def contain(self, name: _Name) -> bool:
+        """Say whether a name lies within one of them."""
+        if name.kind == "IP address":
+            version, number = name.value.version, int(name.value)
+            return any(number & mask == network for of, network, mask in self.networks if of == version)
+        return not self.bases.isdisjoint(_subtrees_around(name))
+
+    def may_contain(self, name: _Name) -> bool:
+        """The same, and whether it may stand for a name within one of them."""
+        hidden = name.value[1] if name.kind == "e-mail" and name.value[0] is None else None
+        if name.kind == "DNS" and name.value.startswith("*."):
+            hidden = name.value[1:]
+        return self.contain(name) or hidden in self.hidden
+
+
+def _suffixes(host: str) -> list[str]:
+    """Return what is left of a host name from each of its dots on."""
+    return [host[position:] for position, character in enumerate(host) if character == "."]
+
+
+def _subtrees_around(name: _Name) -> list[Any]:
+    """Return all subtrees that a name lies within, as `_Subtrees` holds them."""
+    if name.kind == "directory name":
+        return [name.value[:length] for length in range(len(name.value) + 1)]
+    if name.kind == "DNS":
+        above = _suffixes(name.value)
+        return ["", name.value, *above, *(suffix[1:] for suffix in above)]
+    local, host = name.value if name.kind == "e-mail" else (None, name.value)
+    mailbox = [f"@{host}"] if name.kind == "e-mail" else []
+    return [host, *_suffixes(host), *mailbox, *([] if local is None else [f"{local}@{host}"])]
 
 
 class Constraints:
@@ -142,9 +207,13 @@ class Constraints:
     """
 
     def __init__(self, extension: x509.NameConstraints, der: bytes) -> None:
-        self._permitted = _subtrees(extension.permitted_subtrees)
-        self._excluded = _subtrees(extension.excluded_subtrees)
-        self._count = sum(map(len, (*self._permitted.values(), *self._excluded.values())))
+        permitted, excluded = extension.permitted_subtrees or [], extension.excluded_subtrees or []
+        self._count = len(permitted) + len(excluded)
+        self._permitted: dict[str, _Subtrees] = {}
+        self._excluded: dict[str, _Subtrees] = {}
+        for subtrees, bases in ((self._permitted, permitted), (self._excluded, excluded)):
+            for base in bases:
+                subtrees.setdefault(_kind(base), _Subtrees()).add(base)
         # cryptography reads over a minimum and a maximum: what it read is then not all that stands there.
         self.fault: str | None = (
             None
@@ -167,54 +236,11 @@ class Constraints:
             return f"there are {len(held)} names for {self._count} constraints, more than are compared"
         for name in held:
             permitted, excluded = self._permitted.get(name.kind), self._excluded.get(name.kind)
-            if permitted is None and excluded is None:
-                continue
-            if name.value is None or None in (*(permitted or ()), *(excluded or ())):
+            of_kind = [subtrees for subtrees in (permitted, excluded) if subtrees is not None]
+            if of_kind and (name.value is None or not all(subtrees.is_read for subtrees in of_kind)):
                 return f"the {name.kind} {name.text!a} is not of a form to which the constraints can be applied"
-            if permitted is not None and not any(_is_within(name, base) for base in permitted):
+            if permitted is not None and not permitted.contain(name):
                 return f"the {name.kind} {name.text!a} is not permitted"
-            if any(_is_within(name, base) or _may_stand_for(name, base) for base in excluded or ()):
+            if excluded is not None and excluded.may_contain(name):
                 return f"the {name.kind} {name.text!a} is excluded"
         return None
-
-
-def _subtrees(subtrees: list[x509.GeneralName] | None) -> dict[str, list[Any]]:
-    found: dict[str, list[Any]] = {}
-    for base in subtrees or ():
-        found.setdefault(_kind(base), []).append(_base(base))
-    return found
-
-
-def _base(base: x509.GeneralName) -> Any:
-    """Return a constraint in the form that is compared; None if it cannot be read or its kind cannot be applied."""
-    if isinstance(base, x509.DirectoryName):
-        return canonical(base.value.public_bytes())
-    if isinstance(base, x509.IPAddress):
-        return base.value if isinstance(base.value, (ipaddress.IPv4Network, ipaddress.IPv6Network)) else None
-    syntax = _BASES.get(_kind(base))
-    if syntax is None or isinstance(base, x509.OtherName) or not syntax.fullmatch(base.value):
-        return None
-    local, at, host = base.value.rpartition("@")
-    return local + at + host.lower()
-
-
-def _is_within(name: _Name, base: Any) -> bool:
-    """Say whether a name lies within a subtree of its kind."""
-    if name.kind == "directory name":
-        return bool(name.value[: len(base)] == base)
-    if name.kind == "IP address":
-        return name.value in base
-    if name.kind == "DNS":
-        return not base or name.value == base or name.value.endswith(base if base[0] == "." else f".{base}")
-    local, host = name.value if name.kind == "e-mail" else (None, name.value)
-    if base[0] == ".":
-        return bool(host.endswith(base) and host != base)
-    wanted, at, base_host = base.rpartition("@")
-    return bool(host == base_host) and (not at or not wanted or wanted == local)
-
-
-def _may_stand_for(name: _Name, base: Any) -> bool:
-    """Say whether a wildcard, or a local part that is not compared, may stand for a name within an excluded subtree."""
-    if name.kind == "DNS":
-        return bool(name.value.startswith("*.") and base.removeprefix(".").endswith(name.value[1:]))
-    return name.kind == "e-mail" and name.value[0] is None and name.value[1] == base.rpartition("@")[2]
