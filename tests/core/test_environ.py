@@ -82,13 +82,11 @@ def test_a_verdict_may_be_required(store: TrustStore) -> None:
 
 
 def test_headers_are_never_read_by_it(server: ClientCertAuthenticator) -> None:
-    for call in (
-        lambda: server.authenticate({"SSL_CLIENT_CERT": pem(ALICE.der)}, peer="unix"),
-        lambda: server.authenticate([], peer="unix"),
-        lambda: server.authenticate_scope({"headers": [], "client": None}),
-    ):
+    for headers in ({"SSL_CLIENT_CERT": pem(ALICE.der)}, {}):
         with pytest.raises(ValueError, match="works under WSGI alone"):
-            call()
+            server.authenticate(headers, peer="unix")
+    with pytest.raises(ValueError, match="works under WSGI alone"):
+        server.authenticate_scope({"headers": [], "client": None})
 
 
 def test_it_is_refused_when_an_asgi_application_starts(server: ClientCertAuthenticator) -> None:

@@ -87,7 +87,7 @@ def debian(folder: Path) -> Path:
     made = folder / "venv"
     subprocess.run([DEBIANS_PYTHON, "-m", "venv", "--without-pip", made], check=True)
     python = made / "bin" / "python"
-    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--disable-pip-version-check"]
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "cryptography>=45", "typing-extensions>=4.12"], check=True, capture_output=True)
     (packages,) = (made / "lib").glob("python3.*/site-packages")
     shutil.copytree(Path(sslclientcert.__file__).parent, packages / "sslclientcert")
@@ -151,7 +151,7 @@ def cheroot(pki: Pki, folder: Path, _: Path, *, verifies: bool) -> Iterator[int]
     adapter.context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     adapter.context.verify_mode = ssl.CERT_REQUIRED if verifies else ssl.CERT_OPTIONAL
     server.ssl_adapter = adapter
-    server.error_log = lambda *args, **kwargs: None
+    server.error_log = lambda *args, **kwargs: None  # type: ignore[method-assign]  # what cheroot says of bad handshakes
     server.prepare()
     thread = threading.Thread(target=server.serve)
     thread.start()
