@@ -90,6 +90,7 @@ class Ingress:
         verify_client: `auth-tls-verify-client`: `on`, `optional` or `optional_no_ca`.
         verify_depth: `auth-tls-verify-depth`: how many intermediates.
         crl: the `ca.crl` of `auth-tls-secret`.
+        ocsp_responder: the URL of an OCSP responder that nginx asks about the client's own certificate.
         pass_certificate: `auth-tls-pass-certificate-to-upstream`.
         tls: False for a listener of plain HTTP with the same header lines.
     """
@@ -99,6 +100,7 @@ class Ingress:
     verify_client: str = "optional_no_ca"
     verify_depth: int = 1
     crl: Path | None = None
+    ocsp_responder: str | None = None
     pass_certificate: bool = True
     tls: bool = True
 
@@ -106,6 +108,8 @@ class Ingress:
         listener = f"listen 127.0.0.1:{port};"
         if self.tls:
             revocation = "" if self.crl is None else f'ssl_crl "{self.crl}";'
+            if self.ocsp_responder is not None:
+                revocation += f"ssl_ocsp leaf; ssl_ocsp_responder {self.ocsp_responder};"
             options = {"port": port, "certificate": certificate, "key": key, "revocation": revocation}
             listener = _LISTEN_TLS.format(**options, **vars(self))
         passed = _PASS_CERTIFICATE if self.pass_certificate else ""
