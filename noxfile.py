@@ -106,7 +106,7 @@ def test(session: nox.Session) -> None:
         session.run("pytest", *session.posargs)
         return
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", "--durations=25")
+    session.run("coverage", "run", "-m", "pytest", "--quiet", "--durations=25")
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report")
 
@@ -116,7 +116,7 @@ def portable(session: nox.Session) -> None:
     """Run the portable tests, without coverage."""
     programs(session, "openssl", "curl")
     editable(session, "test")
-    session.run("pytest", *(session.posargs or PORTABLE))
+    session.run("pytest", "--quiet", *(session.posargs or PORTABLE))
 
 
 @nox.session(python=PYTHONS)
@@ -124,7 +124,7 @@ def wheels(session: nox.Session) -> None:
     """Run the portable tests on the built wheel, on each Python."""
     programs(session, "openssl", "curl")
     wheel(session)
-    session.run("pytest", *(session.posargs or PORTABLE))
+    session.run("pytest", "--quiet", *(session.posargs or PORTABLE))
 
 
 @nox.session(python=OLDEST)
@@ -132,7 +132,7 @@ def oldest(session: nox.Session) -> None:
     """Run the portable tests on the built wheel with the oldest dependencies."""
     programs(session, "openssl", "curl")
     wheel(session, "--requirement=tools/oldest.txt")
-    session.run("pytest", *(session.posargs or PORTABLE))
+    session.run("pytest", "--quiet", *(session.posargs or PORTABLE))
 
 
 @nox.session

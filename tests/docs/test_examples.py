@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from textwrap import dedent
 from urllib.parse import quote
@@ -19,9 +20,13 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A page's folder, with the files that CONTRIBUTING.md promises to the examples."""
-    ca = ClientCA("Example CA")
+    now = datetime.now(UTC)
+    # A CA of this age, its list and the client's certificate end in a day, which some pages show.
+    ca = ClientCA("Example CA", now=now - timedelta(days=3649))
     alice = ca.issue(
         "alice",
+        not_before=now - timedelta(hours=1),
+        not_after=now + timedelta(days=1),
         organization="Example",
         dns_names=["cart.shop.example.org"],
         emails=["alice@example.org"],
