@@ -34,6 +34,7 @@ def main() -> int:
         for some, failed in pool.map(functools.partial(run, revocation=options.crls or None), batches):
             counts += some
             failures += failed
+            sys.stderr.writelines(f"{failure.partition(chr(10))[0]}\n" for failure in failed)
     sys.stdout.writelines(f"{count:7} {name}\n" for name, count in counts.most_common())
     sys.stdout.writelines(f"\n{failure}\n" for failure in failures[: options.failures])
     sys.stdout.write(f"{counts.total()} cases, {len(failures)} without a reason\n")
