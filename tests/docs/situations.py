@@ -9,6 +9,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from sslclientcert import ClientCertAuthenticator, ClientCertError, TrustStore, rules
 from sslclientcert.testing import ClientCA
 
@@ -56,25 +60,29 @@ REFUSALS: dict[str, Callable[[], None]] = {
 """What is refused with each code, and logged."""
 
 
-def _does_not_load(folder: Path) -> None:
-    store = TrustStore.from_file(CA.write(folder / "ca.crt"), reload_interval=0)
-    (folder / "ca.crt").write_text(CA.pem[:300], encoding="ascii")
-    store.current()
+def _crl_with_an_unknown_critical_extension() -> str:
+    builder = x509.CertificateRevocationListBuilder().issuer_name(CA.certificate.subject)
+    builder = builder.last_update(NOW - timedelta(days=1)).next_update(NOW + timedelta(days=1))
+    unknown = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.32473.1"), b"\x05\x00")
+    signed = builder.add_extension(unknown, critical=True).sign(CA._keys[0], hashes.SHA256())
+    return signed.public_bytes(Encoding.PEM).decode()
 
 
-def _unusable_crl() -> str:
-    """A CRL without nextUpdate, by hand: the builder makes none."""
-    raise NotImplementedError
+def _intermediate_below_another_key() -> str:
+    root, other = ClientCA("Two Tiers", intermediates=1), ClientCA("Two Tiers")
+    return CA.pem + other.pem + ssl.DER_cert_to_PEM_cert(root.certificates[1].public_bytes(Encoding.DER))
 
 
-WARNINGS: dict[str, Callable[[Path], object]] = {
-    "does not load": _does_not_load,
-    "ends soon": lambda folder: TrustStore.from_pem(ENDS_SOON_CA.pem),
-    "ended": lambda folder: TrustStore.from_pem(CA.pem + EXPIRED_CA.pem),
-    "left out": lambda folder: TrustStore.from_pem(CA.pem + ssl.DER_cert_to_PEM_cert(bytes.fromhex("3003020101"))),
-    "covers nothing": lambda folder: TrustStore.from_pem(CA.pem, ClientCA("Another CA").crl()),
+WARNINGS: dict[str, Callable[[], object]] = {
+    "ends soon": lambda: TrustStore.from_pem(ENDS_SOON_CA.pem),
+    "ended at": lambda: TrustStore.from_pem(CA.pem + EXPIRED_CA.pem),
+    "is left out": lambda: TrustStore.from_pem(CA.pem + ssl.DER_cert_to_PEM_cert(bytes.fromhex("3003020101"))),
+    "is unusable": lambda: TrustStore.from_pem(_intermediate_below_another_key()),
+    "It is a pin": lambda: TrustStore.from_pem(CA.pem + ClientCA("Another CA").issue("alice").pem),
+    "cannot be used": lambda: TrustStore.from_pem(CA.pem, _crl_with_an_unknown_critical_extension()),
+    "covers nothing": lambda: TrustStore.from_pem(CA.pem, ClientCA("Another CA").crl()),
 }
-"""What is wrong with the trust store, and logged though nobody was refused."""
+"""What may be wrong with a trust store, by the words of its warning."""
 
 
 @contextmanager
@@ -105,9 +113,19 @@ def refusal(code: str) -> tuple[ClientCertError, logging.LogRecord]:
     raise AssertionError(f"{code}: the request was accepted")
 
 
-def warning(what: str, folder: Path) -> logging.LogRecord:
+def warning(words: str) -> logging.LogRecord:
     """Make a trust store of which something is wrong, and return its record."""
     with logged() as records:
-        WARNINGS[what](folder)
+        WARNINGS[words]()
+    (record,) = records
+    return record
+
+
+def failed_reload(folder: Path) -> logging.LogRecord:
+    """Change the files of a trust store into some that do not load, and return the record of it."""
+    store = TrustStore.from_file(CA.write(folder / "ca.crt"), reload_interval=0)
+    with logged() as records:
+        (folder / "ca.crt").write_text(CA.pem[:300], encoding="ascii")
+        store.current()
     (record,) = records
     return record

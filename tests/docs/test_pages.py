@@ -34,13 +34,13 @@ def test_every_code_has_an_entry_and_its_status_is_right() -> None:
 
 
 @pytest.mark.parametrize("code", ERRORS)
-def test_an_entry_says_what_a_code_means_its_likely_cause_and_the_remedy(code: str) -> None:
+def test_an_entry_says_what_the_log_has_the_likely_cause_and_the_remedy(code: str) -> None:
     words = re.findall(r"^- \*\*(.+?)\*\*: \S", sections(page("errors.md"))[code], re.MULTILINE)
-    assert words == ["Meaning", "Likely cause", "Remedy"]
+    assert words == ["Log", "Likely cause", "Remedy"]
 
 
 def test_no_page_speaks_of_a_code_that_does_not_exist() -> None:
-    words = r"`((?:certificate|forwarding|header|proxy|revocation|trust_store)_[a-z_]+)`"
+    words = r"`((?:ca|certificate|forwarding|header|proxy|revocation|trust_store)_[a-z_]+)`"
     others = {"certificate_encoding", "certificate_header", "certificate_pem", "trust_store_warning"}
     others |= {"header_map", "header_up", "proxy_pass", "proxy_set_header"}  # of servers and proxies
     for path in PAGES:
@@ -49,7 +49,7 @@ def test_no_page_speaks_of_a_code_that_does_not_exist() -> None:
 
 def test_the_limit_that_the_pages_name_is_that_of_the_library() -> None:
     kib = f"{DEFAULT_MAX_HEADER_BYTES // 1024} KiB"
-    assert f"| the library | {kib} | 431 `header_too_large` | `max_header_bytes` |" in page("troubleshooting.md")
+    assert f"| the library | {kib} | 431 `header_too_large` | `max_header_bytes` |" in page("header-limits.md")
     assert f"`max_header_bytes` ({kib})" in page("errors.md")
 
 

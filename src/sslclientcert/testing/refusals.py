@@ -56,7 +56,9 @@ REFUSALS = (
     Refusal("sha1", "certificate_unsuitable", 403),
     Refusal("not_a_certificate", "certificate_malformed", 400),
 )
-"""What the default profile, `private-pki`, refuses. It accepts `v1` and `without_san`, which `web-pki` refuses.
+"""What is wrong with a client's own certificate. `v1` and `without_san` are accepted.
+
+An expired CA is no client's fault: `ClientCA(now=...)` of a time long ago makes one, for `ca_expired`.
 
 Where a proxy forwards intermediates (of a `ClientCA` that has any), what they did not sign does not pass for a chain:
 `tampered` and `sha1` then end in `forwarding_inconsistent`.
