@@ -56,7 +56,7 @@ REFUSALS = (
     Refusal("sha1", "certificate_unsuitable", 403),
     Refusal("not_a_certificate", "certificate_malformed", 400),
 )
-"""What the default profile, `private-pki`, refuses. It accepts `v1` and `without_san`, which `web-pki` refuses.
+"""What the library refuses. It accepts `v1` and `without_san`.
 
 Where a proxy forwards intermediates (of a `ClientCA` that has any), what they did not sign does not pass for a chain:
 `tampered` and `sha1` then end in `forwarding_inconsistent`.
