@@ -432,7 +432,7 @@ class ClientCA:
     def v1(self, name: str = "client", **options: Unpack[CertificateOptions]) -> IssuedCertificate:
         """Issue an X.509 version 1 certificate: no extensions, so no alternative names and no purpose.
 
-        The commands in the ingress-nginx documentation make such, with OpenSSL 3.0; the default profile accepts them
+        The commands in the ingress-nginx documentation make such, with OpenSSL 3.0; the library accepts them
         from a CA of the bundle.
         """
         good = self.issue(name, **options)
@@ -442,7 +442,7 @@ class ClientCA:
         return dataclasses.replace(good, der=_certificate(fields, fields[1], self._keys[-1], digest))
 
     def without_san(self, name: str = "client") -> IssuedCertificate:
-        """Issue a certificate without alternative names; the default profile accepts it."""
+        """Issue a certificate without alternative names; the library accepts it."""
         return self.issue(name)
 
     def not_a_certificate(self, name: str = "client") -> IssuedCertificate:

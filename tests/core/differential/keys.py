@@ -22,6 +22,7 @@ HASHES: dict[str, tuple[hashes.HashAlgorithm, str]] = {
     "SHA-256": (hashes.SHA256(), "2.16.840.1.101.3.4.2.1"),
     "SHA-384": (hashes.SHA384(), "2.16.840.1.101.3.4.2.2"),
     "SHA-512": (hashes.SHA512(), "2.16.840.1.101.3.4.2.3"),
+    "SHA3-256": (hashes.SHA3_256(), "2.16.840.1.101.3.4.2.8"),
 }
 SIGNATURES = {
     "RSA": {
@@ -38,10 +39,11 @@ SIGNATURES = {
         "SHA-256": "1.2.840.10045.4.3.2",
         "SHA-384": "1.2.840.10045.4.3.3",
         "SHA-512": "1.2.840.10045.4.3.4",
+        "SHA3-256": "2.16.840.1.101.3.4.3.10",
     },
     "DSA": {"SHA-256": "2.16.840.1.101.3.4.3.2"},
 }
-"""The object identifiers of RFC 3279, 4055, 5758."""
+"""The object identifiers of RFC 3279, 4055, 5758, and of NIST's register for SHA-3."""
 EDWARDS = {"Ed25519": "1.3.101.112", "Ed448": "1.3.101.113"}
 
 
