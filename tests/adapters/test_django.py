@@ -23,9 +23,11 @@ from .django_project.servers import example
 # isort: split
 # The import of django_project has configured Django; what follows needs it configured.
 
+from asgiref.sync import async_to_sync
 from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.auth.signals import user_login_failed
 from django.core import checks
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.db.models import F, QuerySet
@@ -35,6 +37,7 @@ from django.test import Client, RequestFactory, override_settings
 from sslclientcert.django import authenticator, backends, client_cert_required, client_identity
 from sslclientcert.django.backends import ClientCertBackend
 from sslclientcert.django.middleware import ClientCertMiddleware
+from sslclientcert.django.users import find_user, find_user_async
 
 from .django_project.urls import SEEN
 
@@ -532,6 +535,85 @@ def test_a_user_that_somebody_else_made_meanwhile_is_judged_like_any_other(monke
         User.objects.all().delete()
         assert asyncio.run(ClientCertBackend().aauthenticate(None, forged_identity("carol"))) is None
     assert not User.objects.get(username="carol").is_active
+
+
+@USERS
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"name": "eve"}, "looked for username 'eve': there is no such user"),
+        ({"name": "alice"}, "looked for username 'alice': the user is not active"),
+        (
+            {"name": "x", "emails": ["bob@example.org"]},
+            "looked for email 'bob@example.org': there are several such users",
+        ),
+        ({"name": "Zo\u00eb\n"}, "looked for username 'Zo\\xeb\\n': there is no such user"),
+    ],
+)
+def test_the_log_says_by_which_name_no_user_was_found(
+    options: Any, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    User.objects.filter(username="alice").update(is_active=False)
+    User.objects.create_user("robert", "bob@example.org")
+    with caplog.at_level(logging.INFO, "sslclientcert"):
+        assert user_of(forged_identity(**options), USER_FROM="email" if "emails" in options else "common_name") is None
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("INFO", f"no user for the client certificate: {said}")
+    ]
+
+
+class Silent:
+    """A backend as there are: with the synchronous half alone, and open to whatever it may be given."""
+
+    asked = 0
+
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        Silent.asked += 1
+
+
+class Forbidding(Silent):
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        raise PermissionDenied
+
+
+both_halves = pytest.mark.parametrize(
+    "find", [find_user, async_to_sync(find_user_async)], ids=["synchronous", "asynchronous"]
+)
+
+
+@USERS
+@both_halves
+def test_the_backends_that_take_an_identity_are_asked_one_after_the_other_and_no_signal_is_sent(
+    find: Any, rf: RequestFactory
+) -> None:
+    failures: list[Any] = []
+
+    def note(**signal: Any) -> None:
+        failures.append(signal)
+
+    user_login_failed.connect(note)
+    asked = Silent.asked
+    backends = [f"{__name__}.Silent", f"{__name__}.{PasswordsOnly.__name__}", BACKEND]
+    try:
+        with configured({"AUTHENTICATOR": for_dotted_path}, AUTHENTICATION_BACKENDS=backends):
+            assert find(rf.get("/"), forged_identity("alice")).backend == BACKEND
+            assert find(rf.get("/"), forged_identity("eve")) is None
+    finally:
+        user_login_failed.disconnect(note)
+    assert (Silent.asked - asked, failures) == (2, [])
+
+
+class PasswordsOnly:
+    def authenticate(self, request: HttpRequest, username: str, password: str) -> None:
+        raise NotImplementedError
+
+
+@USERS
+@both_halves
+def test_a_backend_that_denies_permission_ends_the_search(find: Any, rf: RequestFactory) -> None:
+    backends = [f"{__name__}.Forbidding", BACKEND]
+    with configured({"AUTHENTICATOR": for_dotted_path}, AUTHENTICATION_BACKENDS=backends):
+        assert find(rf.get("/"), forged_identity("alice")) is None
 
 
 def test_the_backend_knows_no_passwords() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.backends import ModelBackend
@@ -10,6 +11,7 @@ from django.db.models import F
 from django.http import HttpRequest
 from typing_extensions import override
 
+from ..core.errors import quoted
 from ..core.identity import ClientIdentity
 from .conf import configuration, field_of_users, user_model
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
 __all__ = ["ClientCertBackend"]
+
+_log = logging.getLogger("sslclientcert")
 
 
 class ClientCertBackend(ModelBackend):
@@ -31,6 +35,9 @@ class ClientCertBackend(ModelBackend):
     them (`USER_FIELD`). They are compared exactly. There must be exactly one such user, and it must be active; if
     there are several, there is none. An unknown user is created only if `CREATE_USERS` says so, and the identity has
     exactly one name.
+
+    Where it finds no user, it logs by which names it looked, as information to the logger `sslclientcert`. It leaves the
+    user's `last_login` alone.
 
     Permissions are the model's, as with Django's own backend. A session cannot be restored by this backend: the
     certificate comes with every request, and no session stands in for it.
@@ -67,9 +74,17 @@ class ClientCertBackend(ModelBackend):
 
     def _only(self, users: list[Any], names: list[str]) -> AbstractBaseUser | None:
         # A database may find "Alice" where it was asked for "alice".
-        if len(users) != 1 or users[0].client_certificate_name not in names:
-            return None
-        return users[0] if self.user_can_authenticate(users[0]) else None
+        if not users or users[0].client_certificate_name not in names:
+            why = "there is no such user"
+        elif len(users) > 1:
+            why = "there are several such users"
+        elif not self.user_can_authenticate(users[0]):
+            why = "the user is not active"
+        else:
+            return users[0]
+        field, sought = field_of_users(configuration()), " or ".join(map(quoted, names))
+        _log.info("no user for the client certificate: looked for %s %s: %s", field, sought or "of no name", why)
+        return None
 
     @override
     def get_user(self, user_id: object) -> None:

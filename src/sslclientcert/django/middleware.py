@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias, TypeVar
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
-from django.contrib.auth import aauthenticate, alogout, authenticate, logout
+from django.contrib.auth import alogout, logout
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import Resolver404, get_resolver, get_urlconf, resolve
@@ -17,6 +17,7 @@ from ..core.errors import ClientCertError, quoted
 from ..core.identity import ClientIdentity
 from .conf import Configuration, configuration
 from .requests import ClientCertDenied, client_identity, peer_of, require
+from .users import find_user, find_user_async
 
 __all__ = ["ClientCertMiddleware", "ClientCertUserMiddleware"]
 
@@ -94,7 +95,8 @@ class ClientCertUserMiddleware(_Middleware):
     Not verified: that the certificate's names are yours to trust; see `ClientCertBackend`.
 
     Put it after `ClientCertMiddleware`, after Django's AuthenticationMiddleware if there is one, and before Django's
-    LoginRequiredMiddleware. It needs no sessions and writes to none: the certificate comes with every request.
+    LoginRequiredMiddleware. It needs no sessions and writes to none: the certificate comes with every request. It sends
+    none of Django's login signals, and leaves `last_login` alone.
 
     A client without a certificate keeps the user of its session. A client with a certificate that is of nobody, or of
     an inactive user, is Django's AnonymousUser. If there is a session of somebody else than the certificate's user,
@@ -112,7 +114,7 @@ class ClientCertUserMiddleware(_Middleware):
             return self._in_the_loop(request)
         identity = client_identity(request)
         if identity is not None:
-            user = authenticate(request, client_identity=identity)
+            user = find_user(request, identity)
             try:
                 _require_same(request, getattr(request, "user", None), user)
             except ClientCertDenied as denied:
@@ -127,7 +129,7 @@ class ClientCertUserMiddleware(_Middleware):
     async def _in_the_loop(self, request: HttpRequest) -> HttpResponseBase:
         identity = client_identity(request)
         if identity is not None:
-            user = await aauthenticate(request, client_identity=identity)
+            user = await find_user_async(request, identity)
             try:
                 _require_same(request, await request.auser() if hasattr(request, "auser") else None, user)
             except ClientCertDenied as denied:
