@@ -28,12 +28,11 @@ try:
 except ModuleNotFoundError as _missing:
     raise ImportError(f'{__name__} needs FastAPI: pip install "sslclientcert[fastapi]"') from _missing
 
-from ._gateway import answer_to
 from .core.authenticator import ClientCertAuthenticator
 from .core.errors import ClientCertError
 from .core.identity import ClientIdentity
 from .core.peers import peer_of_scope
-from .starlette import Scopes, identity_of, require_arguments, require_function, scopes_of
+from .starlette import Scopes, identity_of, require_arguments, require_function, response_to, scopes_of
 
 __all__ = ["ClientCertHTTPException", "MutualTLS", "problem_details"]
 
@@ -166,14 +165,13 @@ MutualTLS.__call__.__annotations__.update(typing.get_type_hints(MutualTLS.__call
 
 
 async def problem_details(connection: HTTPConnection, exc: Exception) -> Response:
-    """Answer a refusal as `application/problem+json` (RFC 9457), with its status, code and title.
+    """Answer a refusal by `answer_to`: as `application/problem+json` (RFC 9457), or as a page for browsers.
 
     An exception handler: `app.add_exception_handler(ClientCertHTTPException, problem_details)`.
     """
     if not isinstance(exc, ClientCertHTTPException):
         raise exc
-    answer = answer_to(exc.error)
-    return Response(answer.body, answer.status, headers=dict(answer.headers))
+    return response_to(exc.error, connection)
 
 
 def _refusal(error: ClientCertError, connection: HTTPConnection) -> HTTPException | WebSocketException:

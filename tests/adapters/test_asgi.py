@@ -485,6 +485,8 @@ def test_a_refusal_is_a_problem_document_that_nobody_stores(ca: ClientCA, applic
         b"content-type": b"application/problem+json",
         b"content-length": str(len(body["body"])).encode(),
         b"cache-control": b"no-store",
+        b"vary": b"Accept",
+        b"x-content-type-options": b"nosniff",
     }
     assert json.loads(body["body"]) == {
         "title": "A client certificate is required.",

@@ -426,9 +426,11 @@ def test_a_refusal_is_a_problem_document_that_nobody_stores(ca: ClientCA) -> Non
         "code": "certificate_missing",
     }
     assert dict(reply.headers) == {
-        "content-type": "application/problem+json",
+        "Content-Type": "application/problem+json",
         "Content-Length": str(len(reply.data)),
-        "cache-control": "no-store",
+        "Cache-Control": "no-store",
+        "Vary": "Accept",
+        "X-Content-Type-Options": "nosniff",
     }
 
 
@@ -465,12 +467,13 @@ def test_an_error_handler_sees_every_refusal(error: type[ClientCertError], by: s
     app.extensions["sslclientcert"].authenticator.authenticate_environ = judge
     reply = app.test_client().get("/")
     assert reply.status_code == error.status
-    assert reply.text == f"{error.status} {WERKZEUGS[error.status]().name}: {error.title}"
+    assert reply.text == f"{error.status} {error.code}: {error.title}"
     assert reply.headers["cache-control"] == "no-store"
     (exception,) = seen
     assert isinstance(exception, ClientCertHTTPException)
     assert isinstance(exception.error, error)
-    assert "content-length" not in dict(exception.get_headers())
+    assert "Content-Length" not in dict(exception.get_headers())
+    assert (exception.name, exception.data) == (error.title, {"message": error.title, "code": error.code})
     assert exception.error is exception.__cause__
 
 

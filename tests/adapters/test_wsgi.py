@@ -385,9 +385,11 @@ def test_a_refusal_is_a_problem_document_that_nobody_stores(ca: ClientCA, applic
     reply = call(ClientCertMiddleware(application, ca.authenticator()), {})
     assert reply.status == "403 Forbidden"
     assert reply.headers == {
-        "content-type": "application/problem+json",
-        "content-length": str(len(reply.body)),
-        "cache-control": "no-store",
+        "Content-Type": "application/problem+json",
+        "Content-Length": str(len(reply.body)),
+        "Cache-Control": "no-store",
+        "Vary": "Accept",
+        "X-Content-Type-Options": "nosniff",
     }
     assert json.loads(reply.body) == {
         "title": "A client certificate is required.",

@@ -1,4 +1,4 @@
-"""A Django project with what people install. Importing this module configures Django, which can be done once in a process."""
+"""A Django project with what people install. To import it configures Django, once in a process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""django-axes counts failed logins, and locks an address out after three: that of the proxy, whom all requests come from."""
+"""django-axes counts failed logins, and locks out an address after three. Every request comes from the proxy's."""
 
 # pyright: reportMissingImports=false
 from __future__ import annotations

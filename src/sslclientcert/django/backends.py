@@ -36,8 +36,8 @@ class ClientCertBackend(ModelBackend):
     there are several, there is none. An unknown user is created only if `CREATE_USERS` says so, and the identity has
     exactly one name.
 
-    Where it finds no user, it logs by which names it looked, as information to the logger `sslclientcert`. It leaves the
-    user's `last_login` alone.
+    If it finds no user, it logs which names it looked for, as information to the logger `sslclientcert`. It leaves
+    `last_login` alone.
 
     Permissions are the model's, as with Django's own backend. A session cannot be restored by this backend: the
     certificate comes with every request, and no session stands in for it.

@@ -12,7 +12,8 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import Resolver404, get_resolver, get_urlconf, resolve
 
-from .._gateway import DECIDED, answer_to
+from .._gateway import DECIDED
+from ..answers import answer_to
 from ..core.errors import ClientCertError, quoted
 from ..core.identity import ClientIdentity
 from .conf import Configuration, configuration
