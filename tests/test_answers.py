@@ -28,7 +28,9 @@ def kind(accept: str | None) -> str:
     return dict(answer_to(ERROR, accept).headers)["Content-Type"].partition(";")[0]
 
 
-@pytest.mark.parametrize("error", [ERROR, HeaderMalformed("%zz at 7"), TrustStoreUnavailable("ca.crt is gone")], ids=lambda error: error.code)
+@pytest.mark.parametrize(
+    "error", [ERROR, HeaderMalformed("%zz at 7"), TrustStoreUnavailable("ca.crt is gone")], ids=lambda error: error.code
+)
 @pytest.mark.parametrize("accept", [None, FIREFOX], ids=["program", "browser"])
 def test_an_answer_holds_the_status_the_title_and_the_code_and_not_the_detail(
     error: ClientCertError, accept: str | None

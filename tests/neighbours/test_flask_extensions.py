@@ -118,9 +118,7 @@ def test_a_refusal_is_answered_in_the_neighbours_way_and_says_what_is_wrong(
         (ClientCA.not_a_certificate, 400, "certificate_malformed"),
     ],
 )
-def test_no_detail_is_told(
-    make: Callable[[], Flask], certificate: Any, status: int, code: str, ca: ClientCA
-) -> None:
+def test_no_detail_is_told(make: Callable[[], Flask], certificate: Any, status: int, code: str, ca: ClientCA) -> None:
     answer = protected(make, ca).test_client().get("/orders", headers=certificate(ca).headers())
     assert answer.status_code == status
     assert not [word for word in ("CN=", "Test CA", "notAfter") if word in answer.text]
