@@ -109,7 +109,7 @@ class MutualTLS(SecurityBase):
             identity = identity_of(connection.scope, self._authenticator, required=required)
             if identity is not None and security_scopes.scopes:
                 granted = _Grant(self._scopes, security_scopes.scopes)
-                self._authenticator.require_rule(identity, granted, peer=peer_of_scope(connection.scope))
+                self._authenticator.require_rule(identity, granted, **_origin_of(connection))
         except ClientCertError as error:
             raise _refusal(error, connection) from error
         return identity
@@ -132,9 +132,10 @@ class MutualTLS(SecurityBase):
         async def required(connection: HTTPConnection, identity: ClientIdentity | None = client) -> ClientIdentity:
             try:
                 if identity is None:
-                    peer = peer_of_scope(connection.scope)
-                    raise self._authenticator.missing("the route's rule requires a certificate", peer=peer)
-                self._authenticator.require_rule(identity, rule, peer=peer_of_scope(connection.scope))
+                    raise self._authenticator.missing(
+                        "the route's rule requires a certificate", **_origin_of(connection)
+                    )
+                self._authenticator.require_rule(identity, rule, **_origin_of(connection))
             except ClientCertError as error:
                 raise _refusal(error, connection) from error
             return identity
@@ -179,6 +180,10 @@ def _refusal(error: ClientCertError, connection: HTTPConnection) -> HTTPExceptio
     if scope["type"] == "websocket" and "websocket.http.response" not in (scope.get("extensions") or {}):
         return WebSocketException(_POLICY_VIOLATION, error.title)
     return ClientCertHTTPException(error)
+
+
+def _origin_of(connection: HTTPConnection) -> dict[str, str | None]:
+    return {"peer": peer_of_scope(connection.scope), "path": connection.scope.get("path")}
 
 
 class _Grant:

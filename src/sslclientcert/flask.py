@@ -160,7 +160,7 @@ class ClientCertState:
         identity = self._identify(environ, required=True)
         if rule is not None and identity is not None:
             try:
-                self.authenticator.require_rule(identity, rule, peer=peer_of_environ(environ))
+                self.authenticator.require_rule(identity, rule, peer=peer_of_environ(environ), path=request.path)
             except ClientCertError as error:
                 raise _REFUSALS[error.status](error) from error
 
@@ -270,7 +270,20 @@ if TYPE_CHECKING:
         def _get_current_object(self) -> ClientIdentity | None: ...
 
 
-client_identity: CurrentClientIdentity = LocalProxy(_current)  # type: ignore[assignment]  # as Flask types its own
+class _CurrentClientIdentity(LocalProxy[Any]):
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        current = self._get_current_object()
+        if current is None:
+            raise AttributeError(
+                f"there is no client identity to have a {name}: the client is anonymous, or there is no request. Ask "
+                "`if client_identity:` first"
+            )
+        return getattr(current, name)
+
+
+client_identity: CurrentClientIdentity = _CurrentClientIdentity(_current)  # type: ignore[assignment]  # as Flask types its own
 """The `ClientIdentity` of who sent the current request. False if the client is anonymous, or if there is no request.
 
 It is never None itself: ask `if client_identity:`, not `if client_identity is None`. Beyond the request, and for other

@@ -182,7 +182,9 @@ def identity_of(
     identity = judged[authenticator]
     if identity is None and required:
         raise authenticator.missing(
-            "the middleware let the request pass without a certificate, and one is required", peer=peer_of_scope(scope)
+            "the middleware let the request pass without a certificate, and one is required",
+            peer=peer_of_scope(scope),
+            path=scope.get("path"),
         )
     return identity
 

@@ -207,6 +207,17 @@ def test_the_identity_is_usable_as_what_it_stands_for(ca: ClientCA, alice: Issue
     assert found == [identity, True, True]
 
 
+def test_a_name_of_an_anonymous_client_is_an_error_that_says_how_to_ask(ca: ClientCA) -> None:
+    app = app_with(ca.authenticator(), SSLCLIENTCERT_REQUIRED=False)
+    app.add_url_rule("/look", view_func=lambda: client_identity.common_name or "no name")
+    app.testing = True
+    with pytest.raises(
+        AttributeError, match="no client identity to have a common_name.*Ask `if client_identity:` first"
+    ):
+        app.test_client().get("/look")
+    assert not hasattr(client_identity, "common_name")
+
+
 def test_templates_know_the_identity(ca: ClientCA, alice: IssuedCertificate) -> None:
     app = optional(ca.authenticator())
     template = "{% if client_identity %}{{ client_identity.common_name }}{% else %}nobody{% endif %}"

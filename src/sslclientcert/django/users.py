@@ -9,10 +9,8 @@ Source: Django's documentation, "Specifying authentication backends".
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth import load_backend
 from django.core.exceptions import PermissionDenied
@@ -20,7 +18,7 @@ from django.http import HttpRequest
 
 from ..core.identity import ClientIdentity
 
-__all__ = ["find_user", "find_user_async"]
+__all__ = ["find_user"]
 
 
 def find_user(request: HttpRequest, identity: ClientIdentity) -> Any:
@@ -28,7 +26,12 @@ def find_user(request: HttpRequest, identity: ClientIdentity) -> Any:
 
     Sends no signal, and leaves the user's `last_login` alone: a certificate comes with every request.
     """
-    for path, backend in _backends(request, identity):
+    for path in settings.AUTHENTICATION_BACKENDS:
+        backend = load_backend(path)
+        try:
+            inspect.signature(backend.authenticate).bind(request, client_identity=identity)
+        except TypeError:
+            continue  # it wants a password, or a token
         try:
             user = backend.authenticate(request, client_identity=identity)
         except PermissionDenied:
@@ -37,29 +40,3 @@ def find_user(request: HttpRequest, identity: ClientIdentity) -> Any:
             user.backend = path
             return user
     return None
-
-
-async def find_user_async(request: HttpRequest, identity: ClientIdentity) -> Any:
-    """Do the same in the event loop."""
-    for path, backend in _backends(request, identity):
-        try:
-            # Not every backend has the asynchronous half: that of django-axes has none.
-            ask = getattr(backend, "aauthenticate", None) or sync_to_async(backend.authenticate)
-            user = await ask(request, client_identity=identity)
-        except PermissionDenied:
-            return None
-        if user is not None:
-            user.backend = path
-            return user
-    return None
-
-
-def _backends(request: HttpRequest, identity: ClientIdentity) -> Iterator[tuple[str, Any]]:
-    """Yield the dotted path of each backend that takes `client_identity`, and the backend."""
-    for path in settings.AUTHENTICATION_BACKENDS:
-        backend = load_backend(path)
-        try:
-            inspect.signature(backend.authenticate).bind(request, client_identity=identity)
-        except TypeError:
-            continue
-        yield path, backend
