@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:  # two installers must not write into one environment
-.PHONY: help demo test portable fuzz bench lint format types docs build check venv sid clean
+.PHONY: help demo test portable neighbours fuzz bench lint format types docs build check venv sid clean
 
 PYTHON ?= python3
 SECONDS ?= 60
@@ -12,7 +12,7 @@ NOX := .venv-nox/bin/nox
 RUN = $(NOX) $(if $(filter file,$(origin PYTHON)),,--force-python $(PYTHON)) --session
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 15
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 17
 
 demo: $(NOX)  ## run the demo: a real nginx, seven clients, a table of the answers; SERVE=1 keeps it running
 	@$(RUN) demo -- $(if $(SERVE),--serve)
@@ -22,6 +22,9 @@ test: $(NOX)  ## run the tests, with branch coverage of the library
 
 portable: $(NOX)  ## run the tests whose outcome may depend on the Python, without coverage
 	$(RUN) portable -- $(TESTS)
+
+neighbours: $(NOX)  ## run the tests with django-axes, Channels, APIFlask and others, as their users install them
+	$(RUN) neighbours -- $(TESTS)
 
 fuzz: $(NOX)  ## fuzz what reads headers, certificates and lists, SECONDS=60 for each target
 	$(RUN) fuzz -- --seconds $(SECONDS)

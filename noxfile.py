@@ -119,6 +119,14 @@ def portable(session: nox.Session) -> None:
     session.run("pytest", "--quiet", *(session.posargs or PORTABLE))
 
 
+@nox.session
+def neighbours(session: nox.Session) -> None:
+    """Run the tests with what people install next to the library, without coverage."""
+    programs(session, "openssl", "chromium", "chromedriver")
+    editable(session, "neighbours")
+    session.run("pytest", *(session.posargs or ["tests/neighbours"]))
+
+
 @nox.session(python=PYTHONS)
 def wheels(session: nox.Session) -> None:
     """Run the portable tests on the built wheel, on each Python."""

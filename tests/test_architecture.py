@@ -29,7 +29,7 @@ ADAPTERS = {
     "django": ("_gateway", "wsgi", "asgi"),
     "drf": ("_gateway", "django"),
 }
-DOORS = ("core.authenticator", "core.errors", "core.identity", "core.options", "core.peers")
+DOORS = ("answers", "core.authenticator", "core.errors", "core.identity", "core.options", "core.peers")
 OWN_FRAMEWORKS = {
     "flask": ("flask",),
     "starlette": ("starlette",),
@@ -162,7 +162,7 @@ def test_a_module_that_breaks_a_rule_is_found(module: str, source: str) -> None:
     [
         ("core.validation", "from cryptography import x509\nfrom .identity import ClientIdentity, read_identity"),
         ("testing.overrides", "from ..core.identity import read_identity"),
-        ("wsgi", "from ._gateway import answer_to\nfrom .core.authenticator import ClientCertAuthenticator"),
+        ("wsgi", "from .answers import answer_to\nfrom .core.authenticator import ClientCertAuthenticator"),
         ("flask", "from flask import g\nfrom .wsgi import ClientCertMiddleware"),
         ("django.middleware", "from django.http import HttpRequest\nfrom .apps import authenticator"),
         ("cli.inspect", "from ..core.decoding import ENCODINGS\nfrom .. import decode"),

@@ -49,7 +49,7 @@ def test_the_version_is_written_in_one_place() -> None:
 
 def test_the_public_names_are_those_of_the_contract() -> None:
     classes = {"ClientCertAuthenticator", "ClientCertError", "ClientIdentity", "PresentedChain", "Proxy", "TrustStore"}
-    contract = classes | {"PROXIES", "decode", "rules"}
+    contract = classes | {"PROXIES", "answer_to", "decode", "rules"}
     assert set(sslclientcert.__all__) == contract
     assert all(hasattr(sslclientcert, name) for name in contract)
 

@@ -26,7 +26,7 @@ EXPORTED = {
         "Proxy",
         "TrustStore",
     ),
-    *("decode", "rules"),
+    *("answer_to", "decode", "rules"),
 }
 IDENTITY = {
     *("certificate", "chain", "subject", "issuer", "common_name", "organizations", "organizational_units"),
@@ -66,6 +66,7 @@ SIGNATURES: dict[Callable[..., Any], list[tuple[str, Any] | None]] = {
     ],
     ClientCertAuthenticator.from_env: [("prefix", "SSLCLIENTCERT_")],
     ClientCertAuthenticator.authenticate: [("self", EMPTY), ("headers", EMPTY), None, ("peer", ...)],
+    sslclientcert.answer_to: [("error", EMPTY), ("accept", None)],
     sslclientcert.decode: [("value", EMPTY), ("proxy", "nginx-ingress")],
     PresentedChain: [("leaf", EMPTY), ("intermediates", ())],
     TrustStore.from_file: [("ca", EMPTY), ("crl", None)],

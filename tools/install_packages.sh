@@ -9,6 +9,7 @@ set -eu
 missing=
 for name in "$@"; do
     case $name in
+        chromedriver) package=chromium-driver ;;
         apache2) package=apache2-bin ;; # the program without the service
         mod_wsgi) package=libapache2-mod-wsgi-py3 ;;
         venv) package=python3-venv ;;

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from . import rules
+    from .answers import answer_to
     from .core.authenticator import ClientCertAuthenticator
     from .core.errors import ClientCertError
     from .core.identity import ClientIdentity
@@ -28,6 +29,7 @@ __all__ = [
     "PresentedChain",
     "Proxy",
     "TrustStore",
+    "answer_to",
     "decode",
     "rules",
 ]
@@ -42,6 +44,7 @@ _HOMES = {
     "PresentedChain": "core.presented",
     "Proxy": "core.proxies",
     "TrustStore": "core.trust",
+    "answer_to": "answers",
     "decode": "core.presented",
 }
 

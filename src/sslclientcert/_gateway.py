@@ -6,22 +6,27 @@ The other adapters may use it too; it knows nothing of WSGI, ASGI, or any framew
 from __future__ import annotations
 
 import inspect
-import json
+import logging
 from collections.abc import Callable, Iterable
-from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
+from http import HTTPStatus
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from .answers import Answer, answer_to
 from .core.authenticator import ClientCertAuthenticator
 from .core.errors import ClientCertError
 from .core.identity import ClientIdentity
 
-__all__ = ["DECIDED", "Answer", "Exempt", "PerIdentity", "RawNames", "answer_to", "exemption", "require_arguments"]
+__all__ = ["DECIDED", "Exempt", "OnRefusal", "PerIdentity", "RawNames", "exemption", "refusal", "require_arguments"]
+
+_log = logging.getLogger("sslclientcert")
 
 DECIDED = "sslclientcert.decided"
 """Where a scope says what each authenticator's middleware found, for an adapter behind it: the raw headers are gone."""
 
 Exempt: TypeAlias = Iterable[str] | Callable[[Any], bool]
+OnRefusal: TypeAlias = Callable[[ClientCertError, Any], tuple[int, Iterable[tuple[str, str]], bytes]]
 
 _Value = TypeVar("_Value")
 
@@ -31,26 +36,32 @@ _MOST_NAMES = 1024  # far more than servers let through
 _LONGEST_NAME = 64
 
 
-class Answer(NamedTuple):
-    """An HTTP answer: the status, the headers with lower-case names, and the body."""
+def refusal(error: ClientCertError, accept: str | None, on_refusal: OnRefusal | None, request: Any) -> Answer:
+    """Return the application's own answer to a refusal, or else the library's: `on_refusal` must not fail.
 
-    status: int
-    headers: list[tuple[str, str]]
-    body: bytes
+    What `on_refusal` returns must be a refusal too. A status below 300 would tell a proxy, such as nginx with
+    `auth_request`, that the client is accepted.
+    """
+    if on_refusal is not None:
+        try:
+            status, headers, body = on_refusal(error, request)
+            pairs = [(name, value) for name, value in headers if name.lower() != "content-length"]
+            if HTTPStatus(status) < 300 or not isinstance(body, bytes) or not all(map(_is_field, pairs)):
+                raise ValueError("it must return a status from 300, headers of printable ASCII, and bytes")
+            return Answer(status, [*pairs, ("Content-Length", str(len(body)))], body)
+        except Exception:  # noqa: BLE001  # whatever it raises, the client stays refused
+            _log.exception("on_refusal failed on %s: the library's own answer is sent", error.code)
+    return answer_to(error, accept)
 
 
-def answer_to(error: ClientCertError) -> Answer:
-    """Return the answer to a refusal as problem details (RFC 9457): the code and the title, never the detail."""
-    body = json.dumps(error.problem()).encode()
-    headers = [
-        ("content-type", "application/problem+json"),
-        ("content-length", str(len(body))),
-        ("cache-control", "no-store"),
-    ]
-    return Answer(error.status, headers, body)
+def _is_field(pair: tuple[str, str]) -> bool:
+    text = "".join(pair)
+    return text.isascii() and text.isprintable()
 
 
-def require_arguments(app: object, authenticator: object, *, required: object, keep_headers: object) -> None:
+def require_arguments(
+    app: object, authenticator: object, *, required: object, keep_headers: object, on_refusal: object
+) -> None:
     """Refuse arguments of a middleware that would fail, or loosen it in silence, only when requests come.
 
     Raises:
@@ -65,6 +76,12 @@ def require_arguments(app: object, authenticator: object, *, required: object, k
     for name, value in (("required", required), ("keep_headers", keep_headers)):
         if not isinstance(value, bool):
             raise TypeError(f"{name} must be True or False, not {value!r}")
+    if on_refusal is not None and (not callable(on_refusal) or _has_to_be_awaited(on_refusal)):
+        raise TypeError(f"on_refusal is called without await: give an ordinary function, not {on_refusal!r}")
+
+
+def _has_to_be_awaited(function: Callable[..., object]) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
 
 
 def exemption(exempt: Exempt, path_of: Callable[[Any], str]) -> Callable[[Any], bool] | None:
@@ -79,7 +96,7 @@ def exemption(exempt: Exempt, path_of: Callable[[Any], str]) -> Callable[[Any], 
         ValueError: a path does not start with "/".
     """
     if callable(exempt):
-        if inspect.iscoroutinefunction(exempt) or inspect.iscoroutinefunction(type(exempt).__call__):
+        if _has_to_be_awaited(exempt):
             raise TypeError("exempt is called without await: give an ordinary function that returns True or False")
         return lambda request: exempt(request) is True
     if isinstance(exempt, (str, bytes)):

@@ -23,7 +23,7 @@ from typing import Any, TypeAlias
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ._gateway import DECIDED, Exempt, PerIdentity, RawNames, answer_to, exemption, require_arguments
+from ._gateway import DECIDED, Exempt, OnRefusal, PerIdentity, RawNames, exemption, refusal, require_arguments
 from .core.authenticator import ClientCertAuthenticator
 from .core.errors import ClientCertError
 from .core.identity import ClientIdentity
@@ -65,9 +65,9 @@ class ClientCertMiddleware:
       What the server says of its own TLS connection stays, but for its client, who is the proxy.
     - `scope["headers"]` is a list of its own, without the raw headers that the authenticator reads.
 
-    A refusal is answered as `application/problem+json` (RFC 9457) with the error's status, code and title; the detail
-    is for logs. A WebSocket gets that as a denial response where the server offers it, otherwise a close with code
-    1008, which servers turn into a plain 403.
+    A refusal is answered by `answer_to`: with the error's status, code and title, as problem details, or as a page for
+    browsers. The detail is for logs. A WebSocket gets that as a denial response where the server offers it, otherwise a
+    close with code 1008, which servers turn into a plain 403.
 
     Parameters:
         app: the ASGI application.
@@ -78,9 +78,12 @@ class ClientCertMiddleware:
             below `root_path` and percent-decoded; or a function of the scope that returns exactly True. A certificate
             is not even looked at there; the identity is None.
         keep_headers: leave the raw headers of a judged request in the scope. Nobody downstream should need them.
+        on_refusal: returns another answer to a refusal: called with the error and the scope, it returns the status
+            (from 300), the headers, and the body as bytes, such as `answer_to(error)._replace(status=403)`. The request
+            stays refused. If it raises, that is logged, and the library's own answer is sent.
 
     Raises:
-        TypeError: an argument is not of its type; `exempt` is a single string or a coroutine function.
+        TypeError: an argument is not of its type; `exempt` is a single string; a function would have to be awaited.
         ValueError: an exempt path does not start with "/", or the authenticator reads the WSGI environ.
     """
 
@@ -92,8 +95,9 @@ class ClientCertMiddleware:
         required: bool = True,
         exempt: Exempt = (),
         keep_headers: bool = False,
+        on_refusal: OnRefusal | None = None,
     ) -> None:
-        require_arguments(app, authenticator, required=required, keep_headers=keep_headers)
+        require_arguments(app, authenticator, required=required, keep_headers=keep_headers, on_refusal=on_refusal)
         authenticator.proxy.require_headers()
         self._app = app
         self._authenticator = authenticator
@@ -101,6 +105,7 @@ class ClientCertMiddleware:
         self._required = required
         self._exempt = exemption(exempt, _path)
         self._keep_headers = keep_headers
+        self._on_refusal = on_refusal
         self._client_tls = PerIdentity(_client_tls)
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
@@ -122,7 +127,7 @@ class ClientCertMiddleware:
         try:
             identity = None if exempt else self._authenticator.authenticate_scope(inner, required=self._required)
         except ClientCertError as error:
-            await _refuse(error, scope, receive, send)
+            await self._refuse(error, inner, receive, send)
             return
         if exempt or not self._keep_headers:
             is_raw = self._is_raw
@@ -137,27 +142,27 @@ class ClientCertMiddleware:
             inner["extensions"] = {**extensions, "tls": tls}
         await self._app(inner, receive, send)
 
+    async def _refuse(self, error: ClientCertError, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        protocol = "http.response"
+        if scope["type"] == "websocket":
+            if (await receive())["type"] != "websocket.connect":
+                return  # the client went first
+            if "websocket.http.response" not in (scope.get("extensions") or {}):
+                await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
+                return
+            protocol = "websocket.http.response"
+        accept = b",".join(value for name, value in scope["headers"] if name.lower() == b"accept").decode("latin-1")
+        answer = refusal(error, accept, self._on_refusal, scope)
+        headers = [(name.lower().encode(), value.encode()) for name, value in answer.headers]
+        await send({"type": f"{protocol}.start", "status": answer.status, "headers": headers})
+        await send({"type": f"{protocol}.body", "body": b"" if scope.get("method") == "HEAD" else answer.body})
+
 
 def _path(scope: Mapping[str, Any]) -> str:
     """Return the path below `root_path`, as frameworks route it; servers differ in whether it holds `root_path`."""
     path: str = scope["path"]
     root: str = scope.get("root_path", "")
     return path[len(root) :] if root and path.startswith(root + "/") else path
-
-
-async def _refuse(error: ClientCertError, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
-    answer = answer_to(error)
-    protocol = "http.response"
-    if scope["type"] == "websocket":
-        if (await receive())["type"] != "websocket.connect":
-            return  # the client went first
-        if "websocket.http.response" not in (scope.get("extensions") or {}):
-            await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
-            return
-        protocol = "websocket.http.response"
-    headers = [(name.encode(), value.encode()) for name, value in answer.headers]
-    await send({"type": f"{protocol}.start", "status": answer.status, "headers": headers})
-    await send({"type": f"{protocol}.body", "body": b"" if scope.get("method") == "HEAD" else answer.body})
 
 
 def _client_tls(identity: ClientIdentity) -> Mapping[str, Any]:

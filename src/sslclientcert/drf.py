@@ -19,7 +19,6 @@ from typing_extensions import override
 
 try:
     from django.apps import apps
-    from django.contrib.auth import authenticate
     from rest_framework.authentication import BaseAuthentication
     from rest_framework.exceptions import AuthenticationFailed
     from rest_framework.permissions import BasePermission
@@ -33,6 +32,7 @@ from .core.identity import ClientIdentity
 from .django.conf import authenticator
 from .django.middleware import judge
 from .django.requests import ClientCertDenied, require, require_function
+from .django.users import find_user
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView
@@ -102,7 +102,7 @@ class ClientCertAuthentication(BaseAuthentication):
         if identity is None:
             return None
         users = apps.is_installed("django.contrib.auth")
-        user = authenticate(http_request, client_identity=identity) if users else None
+        user = find_user(http_request, identity) if users else None
         return _nobody() if user is None else user, identity
 
 

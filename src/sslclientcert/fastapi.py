@@ -28,12 +28,11 @@ try:
 except ModuleNotFoundError as _missing:
     raise ImportError(f'{__name__} needs FastAPI: pip install "sslclientcert[fastapi]"') from _missing
 
-from ._gateway import answer_to
 from .core.authenticator import ClientCertAuthenticator
 from .core.errors import ClientCertError
 from .core.identity import ClientIdentity
 from .core.peers import peer_of_scope
-from .starlette import Scopes, identity_of, require_arguments, require_function, scopes_of
+from .starlette import Scopes, identity_of, require_arguments, require_function, response_to, scopes_of
 
 __all__ = ["ClientCertHTTPException", "MutualTLS", "problem_details"]
 
@@ -110,7 +109,7 @@ class MutualTLS(SecurityBase):
             identity = identity_of(connection.scope, self._authenticator, required=required)
             if identity is not None and security_scopes.scopes:
                 granted = _Grant(self._scopes, security_scopes.scopes)
-                self._authenticator.require_rule(identity, granted, peer=peer_of_scope(connection.scope))
+                self._authenticator.require_rule(identity, granted, **_origin_of(connection))
         except ClientCertError as error:
             raise _refusal(error, connection) from error
         return identity
@@ -133,9 +132,10 @@ class MutualTLS(SecurityBase):
         async def required(connection: HTTPConnection, identity: ClientIdentity | None = client) -> ClientIdentity:
             try:
                 if identity is None:
-                    peer = peer_of_scope(connection.scope)
-                    raise self._authenticator.missing("the route's rule requires a certificate", peer=peer)
-                self._authenticator.require_rule(identity, rule, peer=peer_of_scope(connection.scope))
+                    raise self._authenticator.missing(
+                        "the route's rule requires a certificate", **_origin_of(connection)
+                    )
+                self._authenticator.require_rule(identity, rule, **_origin_of(connection))
             except ClientCertError as error:
                 raise _refusal(error, connection) from error
             return identity
@@ -166,14 +166,13 @@ MutualTLS.__call__.__annotations__.update(typing.get_type_hints(MutualTLS.__call
 
 
 async def problem_details(connection: HTTPConnection, exc: Exception) -> Response:
-    """Answer a refusal as `application/problem+json` (RFC 9457), with its status, code and title.
+    """Answer a refusal by `answer_to`: as `application/problem+json` (RFC 9457), or as a page for browsers.
 
     An exception handler: `app.add_exception_handler(ClientCertHTTPException, problem_details)`.
     """
     if not isinstance(exc, ClientCertHTTPException):
         raise exc
-    answer = answer_to(exc.error)
-    return Response(answer.body, answer.status, headers=dict(answer.headers))
+    return response_to(exc.error, connection)
 
 
 def _refusal(error: ClientCertError, connection: HTTPConnection) -> HTTPException | WebSocketException:
@@ -181,6 +180,10 @@ def _refusal(error: ClientCertError, connection: HTTPConnection) -> HTTPExceptio
     if scope["type"] == "websocket" and "websocket.http.response" not in (scope.get("extensions") or {}):
         return WebSocketException(_POLICY_VIOLATION, error.title)
     return ClientCertHTTPException(error)
+
+
+def _origin_of(connection: HTTPConnection) -> dict[str, str | None]:
+    return {"peer": peer_of_scope(connection.scope), "path": connection.scope.get("path")}
 
 
 class _Grant:

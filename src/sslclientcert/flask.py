@@ -29,7 +29,8 @@ try:
 except ModuleNotFoundError as _missing:
     raise ImportError(f'{__name__} needs Flask: pip install "sslclientcert[flask]"') from _missing
 
-from ._gateway import DECIDED, answer_to
+from ._gateway import DECIDED
+from .answers import Answer, answer_to
 from .core.authenticator import ClientCertAuthenticator
 from .core.errors import ClientCertError
 from .core.identity import ClientIdentity
@@ -62,23 +63,36 @@ _View = TypeVar("_View", bound=Callable[..., Any])
 class ClientCertHTTPException(HTTPException):
     """A refusal, for `app.errorhandler`: by this class, by the status, by Werkzeug's class of it, or by HTTPException.
 
-    Answered as `application/problem+json` (RFC 9457) unless a handler answers. Its description is the public title.
+    Answered by `answer_to` unless a handler answers. Its description and its name are the public title.
 
     Attributes:
         error: the reason. Its `detail` is for logs and never for the client.
+        data: the title as `message`, and the code: what Flask-RESTX, Flask-RESTful and flask-smorest answer with.
     """
 
     def __init__(self, error: ClientCertError) -> None:
         super().__init__(error.title)
         self.error = error
+        self.data = {"message": error.title, "code": error.code}
+
+    @property
+    def name(self) -> str:
+        """The public title, which APIFlask answers with, and not the phrase of the status."""
+        return self.error.title
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.error.code}: {self.error.title}"
 
     def get_body(self, environ: Any = None, scope: Any = None) -> str:
-        """Return the problem's title, status and code as JSON."""
-        return answer_to(self.error).body.decode()
+        """Return the answer's body."""
+        return self._answer(environ).body.decode()
 
     def get_headers(self, environ: Any = None, scope: Any = None) -> list[tuple[str, str]]:
         """Return the answer's headers; not its length, since a handler may put another body to them."""
-        return [(name, value) for name, value in answer_to(self.error).headers if name != "content-length"]
+        return [(name, value) for name, value in self._answer(environ).headers if name != "Content-Length"]
+
+    def _answer(self, environ: Any) -> Answer:
+        return answer_to(self.error, (environ or {}).get("HTTP_ACCEPT"))
 
 
 class ClientCertBadRequest(ClientCertHTTPException, BadRequest):
@@ -146,7 +160,7 @@ class ClientCertState:
         identity = self._identify(environ, required=True)
         if rule is not None and identity is not None:
             try:
-                self.authenticator.require_rule(identity, rule, peer=peer_of_environ(environ))
+                self.authenticator.require_rule(identity, rule, peer=peer_of_environ(environ), path=request.path)
             except ClientCertError as error:
                 raise _REFUSALS[error.status](error) from error
 
@@ -256,7 +270,20 @@ if TYPE_CHECKING:
         def _get_current_object(self) -> ClientIdentity | None: ...
 
 
-client_identity: CurrentClientIdentity = LocalProxy(_current)  # type: ignore[assignment]  # as Flask types its own
+class _CurrentClientIdentity(LocalProxy[Any]):
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        current = self._get_current_object()
+        if current is None:
+            raise AttributeError(
+                f"there is no client identity to have a {name}: the client is anonymous, or there is no request. Ask "
+                "`if client_identity:` first"
+            )
+        return getattr(current, name)
+
+
+client_identity: CurrentClientIdentity = _CurrentClientIdentity(_current)  # type: ignore[assignment]  # as Flask types its own
 """The `ClientIdentity` of who sent the current request. False if the client is anonymous, or if there is no request.
 
 It is never None itself: ask `if client_identity:`, not `if client_identity is None`. Beyond the request, and for other

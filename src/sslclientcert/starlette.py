@@ -21,7 +21,8 @@ try:
 except ModuleNotFoundError as _missing:
     raise ImportError(f'{__name__} needs Starlette: pip install "sslclientcert[starlette]"') from _missing
 
-from ._gateway import DECIDED, answer_to
+from ._gateway import DECIDED
+from .answers import answer_to
 from .core.authenticator import ClientCertAuthenticator
 from .core.errors import ClientCertError
 from .core.identity import ClientIdentity
@@ -125,13 +126,18 @@ class ClientCertBackend(AuthenticationBackend):
 
 
 def problem_details(conn: HTTPConnection, exc: AuthenticationError) -> Response:
-    """Answer a refusal with its status, code and title (RFC 9457): the `on_error` of `AuthenticationMiddleware`.
+    """Answer a refusal by `answer_to`: the `on_error` of `AuthenticationMiddleware`.
 
     Errors of other backends are answered as Starlette does.
     """
     if not isinstance(exc, ClientCertAuthenticationError):
         return PlainTextResponse(str(exc), status_code=400)
-    answer = answer_to(exc.error)
+    return response_to(exc.error, conn)
+
+
+def response_to(error: ClientCertError, conn: HTTPConnection) -> Response:
+    """Return the answer to a refusal."""
+    answer = answer_to(error, ",".join(conn.headers.getlist("accept")))
     return Response(answer.body, answer.status, headers=dict(answer.headers))
 
 
@@ -176,7 +182,9 @@ def identity_of(
     identity = judged[authenticator]
     if identity is None and required:
         raise authenticator.missing(
-            "the middleware let the request pass without a certificate, and one is required", peer=peer_of_scope(scope)
+            "the middleware let the request pass without a certificate, and one is required",
+            peer=peer_of_scope(scope),
+            path=scope.get("path"),
         )
     return identity
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from ._gateway import DECIDED, Exempt, PerIdentity, answer_to, exemption, require_arguments
+from ._gateway import DECIDED, Exempt, OnRefusal, PerIdentity, exemption, refusal, require_arguments
 from .core.authenticator import ClientCertAuthenticator
 from .core.errors import ClientCertError
 from .core.identity import ClientIdentity
@@ -74,8 +74,8 @@ class ClientCertMiddleware:
       (the server, another layer, the process environment) is removed first, the anonymous client's too.
     - none of the raw headers that the authenticator reads.
 
-    The environ is changed in place, as PEP 3333 allows. A refusal is answered as `application/problem+json`
-    (RFC 9457) with the error's status, code and title; the detail is for logs.
+    The environ is changed in place, as PEP 3333 allows. A refusal is answered by `answer_to`: with the error's status,
+    code and title, as problem details, or as a page for browsers. The detail is for logs.
 
     Parameters:
         app: the WSGI application.
@@ -86,9 +86,12 @@ class ClientCertMiddleware:
             PATH_INFO, which is the path below SCRIPT_NAME, percent-decoded; or a function of the environ that returns
             exactly True. A certificate is not even looked at there; the identity is None.
         keep_headers: leave the raw headers of a judged request in the environ. Nobody downstream should need them.
+        on_refusal: returns another answer to a refusal: called with the error and the environ, it returns the status
+            (from 300), the headers, and the body as bytes, such as `answer_to(error)._replace(status=403)`. The request
+            stays refused. If it raises, that is logged, and the library's own answer is sent.
 
     Raises:
-        TypeError: an argument is not of its type; `exempt` is a single string or a coroutine function.
+        TypeError: an argument is not of its type; `exempt` is a single string; a function would have to be awaited.
         ValueError: an exempt path does not start with "/".
     """
 
@@ -100,14 +103,16 @@ class ClientCertMiddleware:
         required: bool = True,
         exempt: Exempt = (),
         keep_headers: bool = False,
+        on_refusal: OnRefusal | None = None,
     ) -> None:
-        require_arguments(app, authenticator, required=required, keep_headers=keep_headers)
+        require_arguments(app, authenticator, required=required, keep_headers=keep_headers, on_refusal=on_refusal)
         self._app = app
         self._authenticator = authenticator
         self._raw = tuple(authenticator.guarded_environ)
         self._required = required
         self._exempt = exemption(exempt, _path)
         self._keep_headers = keep_headers
+        self._on_refusal = on_refusal
         self._variables = PerIdentity(_mod_ssl)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -116,7 +121,7 @@ class ClientCertMiddleware:
         try:
             identity = None if exempt else self._authenticator.authenticate_environ(environ, required=self._required)
         except ClientCertError as error:
-            return _refuse(error, environ, start_response)
+            return self._refuse(error, environ, start_response)
         if exempt or not self._keep_headers:
             for key in self._raw:
                 environ.pop(key, None)
@@ -133,16 +138,17 @@ class ClientCertMiddleware:
             environ["SSL_CLIENT_V_REMAIN"] = str(int((expiry - time()) / _SECONDS_A_DAY))
         return self._app(environ, start_response)
 
+    def _refuse(
+        self, error: ClientCertError, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        answer = refusal(error, environ.get("HTTP_ACCEPT"), self._on_refusal, environ)
+        start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", answer.headers)
+        return [] if environ.get("REQUEST_METHOD") == "HEAD" else [answer.body]
+
 
 def _path(environ: WSGIEnvironment) -> str:
     path: str = environ.get("PATH_INFO", "")
     return path.encode("latin-1").decode("utf-8", "surrogateescape")
-
-
-def _refuse(error: ClientCertError, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    answer = answer_to(error)
-    start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", answer.headers)
-    return [] if environ.get("REQUEST_METHOD") == "HEAD" else [answer.body]
 
 
 class _Variables(NamedTuple):

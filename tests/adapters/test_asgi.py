@@ -9,7 +9,7 @@ from typing import Any, ClassVar, TypeAlias
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from sslclientcert import ClientIdentity
+from sslclientcert import ClientCertError, ClientIdentity
 from sslclientcert.asgi import ClientCertMiddleware
 from sslclientcert.core.errors import CertificateExpired
 from sslclientcert.testing import ClientCA, IssuedCertificate, encode
@@ -485,12 +485,35 @@ def test_a_refusal_is_a_problem_document_that_nobody_stores(ca: ClientCA, applic
         b"content-type": b"application/problem+json",
         b"content-length": str(len(body["body"])).encode(),
         b"cache-control": b"no-store",
+        b"vary": b"Accept",
+        b"x-content-type-options": b"nosniff",
     }
     assert json.loads(body["body"]) == {
         "title": "A client certificate is required.",
         "status": 403,
         "code": "certificate_missing",
     }
+
+
+def test_a_browser_is_refused_with_a_page(ca: ClientCA, application: Application) -> None:
+    accept = [(b"Accept", b"text/html"), (b"accept", b"*/*;q=0.8")]
+    start, body = call(ClientCertMiddleware(application, ca.authenticator()), scope_of(accept))
+    assert (start["status"], dict(start["headers"])[b"content-type"]) == (403, b"text/html; charset=utf-8")
+    assert b"<code>certificate_missing</code>" in body["body"]
+
+
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+def test_the_application_may_answer_a_refusal_in_its_own_way_and_the_request_stays_refused(
+    kind: str, ca: ClientCA, application: Application
+) -> None:
+    def on_refusal(error: ClientCertError, scope: Any) -> tuple[int, list[tuple[str, str]], bytes]:
+        return 302, [("Location", f"/help?{error.code}&{scope['path']}")], b"see there"
+
+    app = ClientCertMiddleware(application, ca.authenticator(), on_refusal=on_refusal)
+    start, body = call(app, scope_of(kind=kind, path="/me", extensions=DENIAL))
+    assert (start["status"], body["body"]) == (302, b"see there")
+    assert start["headers"] == [(b"location", b"/help?certificate_missing&/me"), (b"content-length", b"9")]
+    assert application.scope is None
 
 
 def test_a_refused_head_request_gets_the_headers_and_no_body(ca: ClientCA, application: Application) -> None:

@@ -5,9 +5,10 @@ import logging
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -24,17 +25,20 @@ from .django_project.servers import example
 # The import of django_project has configured Django; what follows needs it configured.
 
 from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.auth.signals import user_login_failed
 from django.core import checks
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory, override_settings
 
+from sslclientcert.asgi import ClientCertMiddleware as AsgiMiddleware
 from sslclientcert.django import authenticator, backends, client_cert_required, client_identity
 from sslclientcert.django.backends import ClientCertBackend
 from sslclientcert.django.middleware import ClientCertMiddleware
+from sslclientcert.django.users import find_user
 
 from .django_project.urls import SEEN
 
@@ -159,9 +163,15 @@ def test_an_overridden_setting_is_in_force_until_the_end_of_the_override(bundle:
         ({"CA": "CA", "EXEMPT": "/healthz"}, "write exempt=['/healthz']"),
         ({"CA": "CA", "EXEMPT": ["healthz"]}, "start with '/'"),
         ({"CA": "CA", "AUTHORIZE": "no.such.rule"}, "No module named 'no'"),
-        ({"CA": "CA", "USER_FROM": "dns"}, "one of common_name, email, upn, spiffe_id, fingerprint"),
+        ({"CA": "CA", "USER_FROM": "dns"}, "there are common_name, email, upn, spiffe_id, fingerprint"),
         ({"CA": "CA", "USER_FROM": "comon_name"}, "did you mean 'common_name'?"),
         ({"CA": "CA", "USER_FROM": names_later}, "not awaited"),
+        ({"CA": "CA", "USER_FROM": ["email", "comon_name"]}, "USER_FROM has 'comon_name'; did you mean 'common_name'"),
+        ({"CA": "CA", "USER_FROM": "email, dns"}, "USER_FROM has 'dns'; there are common_name, email, upn"),
+        ({"CA": "CA", "USER_FROM": []}, "a name, a function, or a list of them"),
+        ({"CA": "CA", "USER_FROM": [7]}, "not awaited"),
+        ({"CA": "CA", "CREATE_USERS": names_later}, "CREATE_USERS, if it is not True or False, is called"),
+        ({"CA": "CA", "CREATE_USERS": "perhaps"}, "CREATE_USERS='perhaps'"),
         ({"CA": "CA", "CREATE_USERS": True, "USER_FROM": "email"}, "CREATE_USERS gives users a user name"),
         ({"AUTHENTICATOR": for_dotted_path, "PROXY": "nginx"}, "AUTHENTICATOR has its own PROXY"),
         ({"AUTHENTICATOR": f"{__name__}.PROJECT"}, "must be a ClientCertAuthenticator"),
@@ -216,15 +226,15 @@ def test_a_wrong_value_keeps_its_cause(bundle: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["/healthy", "/healthy/class"])
-def test_an_exempt_view_needs_no_certificate_and_refuses_a_bad_one(
+def test_in_an_exempt_view_nothing_is_judged_and_nothing_left(
     path: str, ca: ClientCA, alice: IssuedCertificate
 ) -> None:
     with configured({"AUTHENTICATOR": ca.authenticator()}):
-        assert get(path).status_code == 200
-        assert SEEN.identity is None
-        assert get(path, alice).status_code == 200
-        assert SEEN.identity is not None
-        assert get(path, ca.expired()).json()["code"] == "certificate_expired"
+        for certificate in (None, alice, ca.expired()):
+            assert get(path, certificate).status_code == 200
+            assert SEEN.identity is None
+            assert not [name for name in SEEN.header_names if "cert" in name.lower()]
+        assert get(f"{path}/nowhere").status_code == 403
 
 
 def test_an_exempt_view_is_no_refusal_in_the_log(ca: ClientCA, caplog: pytest.LogCaptureFixture) -> None:
@@ -356,7 +366,34 @@ def test_a_projects_own_handler_answers_refusals_and_knows_their_code(path: str,
         )
         if path != "/":
             assert b"our own page: not_authorized" in get(path, ca.issue("bob")).content
-        assert get(path, ca.not_a_certificate()).json()["code"] == "certificate_malformed"
+        malformed = get(path, ca.not_a_certificate())
+        assert (malformed.status_code, malformed.content) == (
+            400,
+            b"our own page: certificate_malformed: The forwarded client certificate cannot be parsed.",
+        )
+
+
+@pytest.mark.parametrize(
+    ("limit", "since", "status"), [(500, None, 431), (65536, datetime(2001, 1, 1, tzinfo=UTC), 503)]
+)
+def test_a_projects_own_handler_answers_every_refusal_with_the_errors_own_status(
+    limit: int, since: datetime | None, status: int, ca: ClientCA, alice: IssuedCertificate
+) -> None:
+    branded = "{}.branded".format(SEEN.__class__.__module__.rpartition(".")[0])
+    judge = (ca if since is None else ClientCA("Old CA", now=since)).authenticator(max_header_bytes=limit)
+    with configured({"AUTHENTICATOR": judge}, ROOT_URLCONF=branded):
+        refused = get("/", alice)
+    assert refused.status_code == status
+    assert refused.content.startswith(b"our own page: ")
+
+
+def test_a_browser_is_refused_with_a_page(ca: ClientCA) -> None:
+    with configured({"AUTHENTICATOR": ca.authenticator(), "REQUIRED": False}):
+        for path, certificate in (("/", ca.expired()), ("/alice", None)):
+            headers = {**(certificate.headers() if certificate else {}), "accept": "text/html, */*;q=0.8"}
+            refused = Client().get(path, headers=headers)
+            assert (refused.status_code, refused["content-type"]) == (403, "text/html; charset=utf-8")
+            assert b"<code>certificate_" in refused.content
 
 
 class Answering:
@@ -444,6 +481,27 @@ def test_a_user_is_found_by_the_fingerprint() -> None:
 
 
 @USERS
+@pytest.mark.parametrize("source", [["upn", "email"], ("email", lambda identity: None), "upn, email"], ids=str)
+def test_several_names_may_be_a_users(source: Any) -> None:
+    alice = forged_identity("x", upns=["alice@corp"], emails=["alice@example.org"])
+    assert user_of(alice, USER_FROM=source, USER_FIELD="email") == "alice"
+    assert user_of(forged_identity("x", emails=["eve@example.org"]), USER_FROM=source, USER_FIELD="email") is None
+
+
+@USERS
+def test_names_of_several_kinds_that_are_two_users_are_nobody() -> None:
+    both = forged_identity("alice", emails=["bob"])
+    assert user_of(both, USER_FROM=["common_name", "email"]) is None
+    assert user_of(both, USER_FROM=["common_name"]) == "alice"
+    assert user_of(both, USER_FROM=["email"], USER_FIELD="username") == "bob"
+
+
+@USERS
+def test_a_list_of_the_address_alone_is_compared_with_the_address_too() -> None:
+    assert user_of(forged_identity("x", emails=["alice@example.org"]), USER_FROM=["email"]) == "alice"
+
+
+@USERS
 def test_another_field_may_hold_the_names() -> None:
     User.objects.filter(username="alice").update(last_name="spiffe://example.org/alice")
     identity = forged_identity("bob", uris=["spiffe://example.org/alice"])
@@ -505,6 +563,23 @@ def test_an_unknown_user_is_created_only_if_the_settings_say_so() -> None:
     assert User.objects.filter(username="carol").count() == 1
 
 
+def fields_of_new(identity: ClientIdentity) -> dict[str, object] | None:
+    if identity.common_name == "eve":
+        return None
+    return {"first_name": "Carol", "email": identity.sans.emails[0], "username": "root", "password": "secret"}
+
+
+@USERS
+@pytest.mark.parametrize("create", [fields_of_new, f"{__name__}.fields_of_new"], ids=["function", "path"])
+def test_a_function_gives_the_fields_of_a_new_user_or_creates_none(create: Any) -> None:
+    carol = forged_identity("carol", emails=["carol@example.org"])
+    assert user_of(carol, CREATE_USERS=create) == "carol"
+    made = User.objects.get(username="carol")
+    assert (made.first_name, made.email, made.has_usable_password()) == ("Carol", "carol@example.org", False)
+    assert user_of(forged_identity("eve"), CREATE_USERS=create) is None
+    assert set(User.objects.values_list("username", flat=True)) == {"alice", "bob", "carol"}
+
+
 @USERS
 @pytest.mark.parametrize("names", [["carol", "dave"], ["x" * 151], [""]])
 def test_no_user_is_created_of_names_that_are_not_one_or_too_long(names: list[str]) -> None:
@@ -532,6 +607,78 @@ def test_a_user_that_somebody_else_made_meanwhile_is_judged_like_any_other(monke
         User.objects.all().delete()
         assert asyncio.run(ClientCertBackend().aauthenticate(None, forged_identity("carol"))) is None
     assert not User.objects.get(username="carol").is_active
+
+
+@USERS
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"name": "eve"}, "looked for username 'eve': there is no such user"),
+        ({"name": "alice"}, "looked for username 'alice': the user is not active"),
+        (
+            {"name": "x", "emails": ["bob@example.org"]},
+            "looked for email 'bob@example.org': there are several such users",
+        ),
+        ({"name": "Zo\u00eb\n"}, "looked for username 'Zo\\xeb\\n': there is no such user"),
+    ],
+)
+def test_the_log_says_by_which_name_no_user_was_found(
+    options: Any, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    User.objects.filter(username="alice").update(is_active=False)
+    User.objects.create_user("robert", "bob@example.org")
+    with caplog.at_level(logging.INFO, "sslclientcert"):
+        assert user_of(forged_identity(**options), USER_FROM="email" if "emails" in options else "common_name") is None
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("INFO", f"no user for the client certificate: {said}")
+    ]
+
+
+class Silent:
+    """A backend as there are: with the synchronous half alone, and open to whatever it may be given."""
+
+    asked = 0
+
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        Silent.asked += 1
+
+
+class Forbidding(Silent):
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        raise PermissionDenied
+
+
+@USERS
+def test_the_backends_that_take_an_identity_are_asked_one_after_the_other_and_no_signal_is_sent(
+    rf: RequestFactory,
+) -> None:
+    failures: list[Any] = []
+
+    def note(**signal: Any) -> None:
+        failures.append(signal)
+
+    user_login_failed.connect(note)
+    asked = Silent.asked
+    backends = [f"{__name__}.Silent", f"{__name__}.{PasswordsOnly.__name__}", BACKEND]
+    try:
+        with configured({"AUTHENTICATOR": for_dotted_path}, AUTHENTICATION_BACKENDS=backends):
+            assert find_user(rf.get("/"), forged_identity("alice")).backend == BACKEND
+            assert find_user(rf.get("/"), forged_identity("eve")) is None
+    finally:
+        user_login_failed.disconnect(note)
+    assert (Silent.asked - asked, failures) == (2, [])
+
+
+class PasswordsOnly:
+    def authenticate(self, request: HttpRequest, username: str, password: str) -> None:
+        raise NotImplementedError
+
+
+@USERS
+def test_a_backend_that_denies_permission_ends_the_search(rf: RequestFactory) -> None:
+    backends = [f"{__name__}.Forbidding", BACKEND]
+    with configured({"AUTHENTICATOR": for_dotted_path}, AUTHENTICATION_BACKENDS=backends):
+        assert find_user(rf.get("/"), forged_identity("alice")) is None
 
 
 def test_the_backend_knows_no_passwords() -> None:
@@ -687,6 +834,73 @@ def test_the_system_checks_find_middleware_in_the_wrong_order(
 def test_the_system_checks_find_that_no_backend_knows_identities(bundle: Path) -> None:
     with configured({"CA": bundle}, JUDGE, USER, AUTHENTICATION_BACKENDS=[MODEL_BACKEND]):
         assert messages() == ["sslclientcert.E004"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "found"),
+    [
+        ({"USER_FROM": "email"}, []),
+        ({"USER_FROM": "spiffe_id", "USER_FIELD": "last_name"}, []),
+        ({"USER_FIELD": "emial"}, ["sslclientcert.E005"]),
+        ({"USER_FIELD": "email__no_such_lookup"}, ["sslclientcert.E005"]),
+        ({"USER_FIELD": "groups"}, ["sslclientcert.E005"]),
+        ({"USER_FIELD": "id"}, ["sslclientcert.E005"]),
+        ({"USER_FIELD": "date_joined"}, ["sslclientcert.E005"]),
+        ({"USER_FIELD": "emial", "PROXY": "nginx2"}, ["sslclientcert.E001"]),
+    ],
+)
+def test_the_system_checks_find_a_field_that_holds_no_names(settings: Any, found: list[str], bundle: Path) -> None:
+    with configured({"CA": bundle, **settings}, JUDGE, USER):
+        assert messages() == found
+
+
+def test_the_system_check_of_a_field_says_which_there_are(bundle: Path) -> None:
+    with configured({"CA": bundle, "USER_FIELD": "emial"}, JUDGE, USER):
+        (said,) = (each.msg for each in checks.run_checks() if str(each.id).startswith("sslclientcert."))
+    assert said.startswith("USER_FIELD is 'emial', which is not a text field of the user model: Cannot resolve keyword")
+    assert "email" in said.partition("Choices are: ")[2]
+
+
+def test_the_system_checks_find_settings_about_users_that_nobody_asks(bundle: Path) -> None:
+    apps = ["django.contrib.auth", "django.contrib.contenttypes", "sslclientcert.django"]
+    with override_settings(INSTALLED_APPS=apps), configured({"CA": bundle, "USER_FROM": "email"}):
+        assert messages() == ["sslclientcert.W002"]
+    with override_settings(INSTALLED_APPS=apps), configured({"CA": bundle, "USER_FROM": "email"}, JUDGE, USER):
+        assert messages() == []
+    with configured({"CA": bundle, "USER_FROM": "email"}):  # REST framework's authentication asks, too
+        assert messages() == []
+
+
+wrapped = AsgiMiddleware(names_later, ClientCA().authenticator())
+
+
+class Routing:
+    """What the check knows of Channels' ProtocolTypeRouter; tests/neighbours has the real one."""
+
+    application_mapping: ClassVar[dict[str, object]] = {"http": names_later, "websocket": wrapped}
+
+
+routed = Routing()
+
+
+@pytest.mark.parametrize(
+    ("application", "found"),
+    [
+        ("wrapped", []),
+        ("routed", []),
+        ("names_later", ["sslclientcert.W003"]),
+        ("no_such_name", ["sslclientcert.W003"]),
+        (None, ["sslclientcert.W003"]),
+    ],
+)
+def test_the_system_checks_find_that_consumers_are_not_protected(
+    application: str | None, found: list[str], bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = application and f"{__name__}.{application}"
+    with configured({"CA": bundle}, ASGI_APPLICATION=path):
+        assert messages() == []
+        monkeypatch.setattr("sslclientcert.django.checks.apps.is_installed", lambda name: name == "channels")
+        assert messages() == found
 
 
 def test_the_command_says_what_is_wrong(bundle: Path) -> None:

@@ -193,10 +193,11 @@ def test_a_view_with_a_rule_lets_in_who_passes_it(path: str, ca: ClientCA, alice
 
 
 @pytest.mark.parametrize("path", ["/healthy", "/healthy/class"])
-def test_an_exempt_view_needs_no_certificate(path: str, ca: ClientCA) -> None:
+def test_in_an_exempt_view_nothing_is_judged(path: str, ca: ClientCA) -> None:
     with configured({"AUTHENTICATOR": ca.authenticator()}):
-        assert get(path).status_code == 200
-        assert code(get(path, ca.expired().headers().items())) == "certificate_expired"
+        for headers in ({}, ca.expired().headers(), {"ssl-client-cert": "garbage"}):
+            assert get(path, headers.items()).status_code == 200
+            assert SEEN.identity is None
 
 
 def test_a_projects_own_handler_answers_refusals(ca: ClientCA) -> None:
@@ -205,6 +206,8 @@ def test_a_projects_own_handler_answers_refusals(ca: ClientCA) -> None:
         assert get("/alice/async").text == "our own page: certificate_missing: A client certificate is required."
         refused = get("/alice/async", ca.issue("bob").headers().items())
         assert refused.text == "our own page: not_authorized: The client is not authorized."
+        malformed = get("/async", ca.not_a_certificate().headers().items())
+        assert (malformed.status_code, malformed.text[:38]) == (400, "our own page: certificate_malformed: T")
 
 
 # Users

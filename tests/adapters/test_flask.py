@@ -207,6 +207,17 @@ def test_the_identity_is_usable_as_what_it_stands_for(ca: ClientCA, alice: Issue
     assert found == [identity, True, True]
 
 
+def test_a_name_of_an_anonymous_client_is_an_error_that_says_how_to_ask(ca: ClientCA) -> None:
+    app = app_with(ca.authenticator(), SSLCLIENTCERT_REQUIRED=False)
+    app.add_url_rule("/look", view_func=lambda: client_identity.common_name or "no name")
+    app.testing = True
+    with pytest.raises(
+        AttributeError, match="no client identity to have a common_name.*Ask `if client_identity:` first"
+    ):
+        app.test_client().get("/look")
+    assert not hasattr(client_identity, "common_name")
+
+
 def test_templates_know_the_identity(ca: ClientCA, alice: IssuedCertificate) -> None:
     app = optional(ca.authenticator())
     template = "{% if client_identity %}{{ client_identity.common_name }}{% else %}nobody{% endif %}"
@@ -426,9 +437,11 @@ def test_a_refusal_is_a_problem_document_that_nobody_stores(ca: ClientCA) -> Non
         "code": "certificate_missing",
     }
     assert dict(reply.headers) == {
-        "content-type": "application/problem+json",
+        "Content-Type": "application/problem+json",
         "Content-Length": str(len(reply.data)),
-        "cache-control": "no-store",
+        "Cache-Control": "no-store",
+        "Vary": "Accept",
+        "X-Content-Type-Options": "nosniff",
     }
 
 
@@ -465,12 +478,13 @@ def test_an_error_handler_sees_every_refusal(error: type[ClientCertError], by: s
     app.extensions["sslclientcert"].authenticator.authenticate_environ = judge
     reply = app.test_client().get("/")
     assert reply.status_code == error.status
-    assert reply.text == f"{error.status} {WERKZEUGS[error.status]().name}: {error.title}"
+    assert reply.text == f"{error.status} {error.code}: {error.title}"
     assert reply.headers["cache-control"] == "no-store"
     (exception,) = seen
     assert isinstance(exception, ClientCertHTTPException)
     assert isinstance(exception.error, error)
-    assert "content-length" not in dict(exception.get_headers())
+    assert "Content-Length" not in dict(exception.get_headers())
+    assert (exception.name, exception.data) == (error.title, {"message": error.title, "code": error.code})
     assert exception.error is exception.__cause__
 
 

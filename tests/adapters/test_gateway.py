@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from sslclientcert import ClientCertAuthenticator, ClientIdentity, asgi, wsgi
-from sslclientcert._gateway import PerIdentity, answer_to
+from sslclientcert import ClientCertAuthenticator, ClientIdentity, answer_to, asgi, wsgi
+from sslclientcert._gateway import PerIdentity, refusal
+from sslclientcert.answers import Answer
 from sslclientcert.core.errors import HeaderMalformed
 from sslclientcert.testing import ClientCA, forged_identity
 
@@ -46,6 +47,9 @@ def authenticator() -> ClientCertAuthenticator:
         ({"exempt": IsProbe()}, TypeError, "ordinary function"),
         ({"required": "false"}, TypeError, "required must be True or False"),
         ({"keep_headers": 1}, TypeError, "keep_headers must be True or False"),
+        ({"on_refusal": "/refused"}, TypeError, "on_refusal is called without await"),
+        ({"on_refusal": is_probe}, TypeError, "ordinary function"),
+        ({"on_refusal": IsProbe()}, TypeError, "ordinary function"),
     ],
 )
 def test_an_option_that_is_not_what_it_should_be_is_an_error_when_the_application_starts(
@@ -82,12 +86,61 @@ def test_paths_or_a_function_say_what_is_exempt(
     assert middleware(application, authenticator, exempt=exempt)
 
 
-def test_an_answer_holds_the_title_and_the_code_and_not_the_detail() -> None:
-    answer = answer_to(HeaderMalformed("a detail"))
-    assert answer.status == 400
-    assert b"header_malformed" in answer.body
-    assert b"The forwarded client certificate header is malformed." in answer.body
-    assert b"a detail" not in answer.body
+ERROR = HeaderMalformed("a detail")
+
+
+def answer_of(on_refusal: Any) -> Answer:
+    return refusal(ERROR, "text/html", on_refusal, "the request")
+
+
+def test_the_applications_own_answer_stands_in_for_the_librarys() -> None:
+    asked = []
+
+    def on_refusal(*arguments: Any) -> Any:
+        asked.append(arguments)
+        return 302, [("Location", "/help"), ("content-LENGTH", "99")], b"see there"
+
+    assert answer_of(on_refusal) == (302, [("Location", "/help"), ("Content-Length", "9")], b"see there")
+    assert asked == [(ERROR, "the request")]
+
+
+def test_the_librarys_answer_may_be_given_with_another_status() -> None:
+    assert answer_of(lambda error, request: answer_to(error)._replace(status=403)).status == 403
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        None,
+        (403, []),
+        (200, [], b"come in"),
+        (204, [], b""),
+        (101, [], b""),
+        (999, [], b""),
+        ("403", [], b""),
+        (403, [], "text"),
+        (403, [("X-Reason", "a\r\nSet-Cookie: b")], b""),
+        (403, [("X-Reason", "Zo\u00eb")], b""),
+        (403, [("X-Reason", 7)], b""),
+        (403, None, b""),
+    ],
+    ids=repr,
+)
+def test_what_is_no_answer_to_a_refusal_is_logged_and_the_librarys_is_sent(
+    given: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert answer_of(lambda error, request: given) == answer_to(ERROR, "text/html")
+    (record,) = caplog.records
+    assert record.getMessage() == "on_refusal failed on header_malformed: the library's own answer is sent"
+    assert record.exc_info is not None
+
+
+def test_an_exception_in_on_refusal_does_not_let_the_request_pass(caplog: pytest.LogCaptureFixture) -> None:
+    def on_refusal(*_: Any) -> Any:
+        raise ZeroDivisionError
+
+    assert answer_of(on_refusal) == answer_to(ERROR, "text/html")
+    assert "ZeroDivisionError" in caplog.text
 
 
 def test_a_value_is_computed_once_for_each_identity_and_each_function() -> None:

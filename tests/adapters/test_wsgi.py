@@ -18,7 +18,7 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from sslclientcert import ClientCertAuthenticator, ClientIdentity, TrustStore, wsgi
+from sslclientcert import ClientCertAuthenticator, ClientCertError, ClientIdentity, TrustStore, wsgi
 from sslclientcert.core.errors import CertificateExpired
 from sslclientcert.testing import ClientCA, IssuedCertificate, encode
 from sslclientcert.wsgi import ClientCertMiddleware
@@ -381,6 +381,25 @@ def test_a_function_may_say_what_is_exempt(ca: ClientCA, application: Applicatio
 # Answers
 
 
+def test_a_browser_is_refused_with_a_page(ca: ClientCA, application: Application) -> None:
+    reply = call(ClientCertMiddleware(application, ca.authenticator()), {"HTTP_ACCEPT": "text/html, */*;q=0.8"})
+    assert (reply.status, reply.headers["content-type"]) == ("403 Forbidden", "text/html; charset=utf-8")
+    assert b"<code>certificate_missing</code>" in reply.body
+
+
+def test_the_application_may_answer_a_refusal_in_its_own_way_and_the_request_stays_refused(
+    ca: ClientCA, application: Application
+) -> None:
+    def on_refusal(error: ClientCertError, environ: WSGIEnvironment) -> tuple[int, list[tuple[str, str]], bytes]:
+        location = f"/help?{error.code}&{environ['PATH_INFO']}"
+        return 302, [("Location", location), ("Content-Type", "text/plain")], b"see there"
+
+    reply = call(ClientCertMiddleware(application, ca.authenticator(), on_refusal=on_refusal), {"PATH_INFO": "/me"})
+    assert (reply.status, reply.body) == ("302 Found", b"see there")
+    assert (reply.headers["location"], reply.headers["content-length"]) == ("/help?certificate_missing&/me", "9")
+    assert application.environ is None
+
+
 def test_a_refusal_is_a_problem_document_that_nobody_stores(ca: ClientCA, application: Application) -> None:
     reply = call(ClientCertMiddleware(application, ca.authenticator()), {})
     assert reply.status == "403 Forbidden"
@@ -388,6 +407,8 @@ def test_a_refusal_is_a_problem_document_that_nobody_stores(ca: ClientCA, applic
         "content-type": "application/problem+json",
         "content-length": str(len(reply.body)),
         "cache-control": "no-store",
+        "vary": "Accept",
+        "x-content-type-options": "nosniff",
     }
     assert json.loads(reply.body) == {
         "title": "A client certificate is required.",

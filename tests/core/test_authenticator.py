@@ -17,7 +17,6 @@ from cryptography import x509
 
 from sslclientcert import PROXIES, ClientCertAuthenticator, ClientCertError, ClientIdentity, TrustStore, rules
 from sslclientcert.core.authenticator import Decision
-from sslclientcert.core.errors import quoted
 from sslclientcert.core.proxies import ProxyName
 from sslclientcert.testing import encode
 
@@ -872,14 +871,49 @@ def test_the_log_says_who_was_verified_and_is_not_authorized(
         identity = ClientCertAuthenticator(store).authenticate(headers_of(ALICE), peer=ADDRESS)
         assert identity is not None
         ClientCertAuthenticator(store).require_rule(identity, bob)
-    said = [(record.__dict__["subject"], record.__dict__["fingerprint"]) for record in caplog.records]
-    assert said == [(quoted(identity.subject), identity.fingerprint_sha256)] * 2
+    fields = ("subject", "issuer", "serial", "fingerprint")
+    said = [tuple(record.__dict__[field] for field in fields) for record in caplog.records]
+    serial = f"{identity.serial_number:X}"
+    assert said == [(identity.subject, identity.issuer, serial, identity.fingerprint_sha256)] * 2
 
 
 def test_the_log_names_nobody_who_was_not_verified(store: TrustStore, caplog: pytest.LogCaptureFixture) -> None:
     with refused("forwarding_inconsistent"):
         ClientCertAuthenticator(store).authenticate({**headers_of(ALICE), "ssl-client-verify": "NONE"}, peer=ADDRESS)
-    assert [vars(record).keys() & {"subject", "fingerprint"} for record in caplog.records] == [set()]
+    fields = ("subject", "issuer", "serial", "fingerprint")
+    assert [[vars(record)[field] for field in fields] for record in caplog.records] == [[None] * 4]
+
+
+def test_the_log_says_which_peer_and_which_path_a_refusal_is_of(
+    store: TrustStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    authenticator = ClientCertAuthenticator(store)
+    with refused("certificate_untrusted"):
+        authenticator.authenticate_scope({**scope_of(headers_of(STRANGER)), "path": "/ord\u00e9rs\n"})
+    with refused("certificate_missing"):
+        authenticator.authenticate_environ({"REMOTE_ADDR": ADDRESS, "PATH_INFO": "/orders"}, required=True)
+    authenticator.authenticate_scope({**scope_of(headers_of(ALICE)), "path": "/orders"})
+    with refused("proxy_untrusted"):
+        authenticator.authenticate(headers_of(ALICE), peer=None)
+    records = [record for record in caplog.records if record.levelno != logging.ERROR]
+    assert [(vars(record)["peer"], vars(record)["path"]) for record in records] == [
+        (ADDRESS, "/ord\\xe9rs\\n"),
+        (ADDRESS, "/orders"),
+        (ADDRESS, "/orders"),
+        (None, None),
+    ]
+    messages = [record.getMessage() for record in records]
+    assert messages[0].startswith(f"refused a request from '{ADDRESS}': certificate_untrusted: ")
+    assert messages[1].startswith(f"refused a request from '{ADDRESS}': certificate_missing: ")
+    assert messages[2] == f"accepted 'CN=alice' from '{ADDRESS}'"
+    assert messages[3].startswith("refused a request from a peer without an address: proxy_untrusted: ")
+
+
+def test_what_is_quoted_in_a_message_is_not_in_a_field(store: TrustStore, caplog: pytest.LogCaptureFixture) -> None:
+    with refused("proxy_untrusted"):
+        ClientCertAuthenticator(store).authenticate(headers_of(ALICE), peer='it\'s "me"')
+    assert [vars(record)["peer"] for record in caplog.records] == ['it\'s "me"']
 
 
 # required
@@ -951,7 +985,8 @@ def test_no_input_can_forge_a_line_of_the_log(headers: Headers, caplog: pytest.L
         authenticator.authenticate(headers, peer=HOSTILE)
 
     for record in caplog.records:
-        said = [record.getMessage(), *(str(getattr(record, name, "")) for name in ("peer", "detail", "subject"))]
+        fields = ("peer", "path", "detail", "subject", "issuer", "serial")
+        said = [record.getMessage(), *(str(vars(record).get(field)) for field in fields)]
         assert all(text.isprintable() and text.isascii() for text in said), said
 
 

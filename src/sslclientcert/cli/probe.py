@@ -34,7 +34,7 @@ from .terminal import Misuse, add_json, painted, shown
 __all__ = ["add_arguments", "run"]
 
 _MOST_BODY = 1 << 20
-_CODES = {each.code: each.title for each in ClientCertError.__subclasses__()}
+_CODES = {each.title: each.code for each in ClientCertError.__subclasses__()}
 _GOT_THROUGH = ("accepted", "refused by the application")
 _MOST_SPELLINGS = 14
 
@@ -75,12 +75,13 @@ class _Answer:
         try:
             said: Any = json_format.loads(self.body)
         except (ValueError, RecursionError):
-            text = self.body.decode("utf-8", "replace").strip()  # Starlette's own: the title alone
-            return next((code for code, title in _CODES.items() if text == title), None)
+            said = self.body.decode("utf-8", "replace").strip()  # Starlette's own: the title alone
         if isinstance(said, dict):
-            said = said.get("detail", said)  # FastAPI's HTTPException
-        code = said.get("code") if isinstance(said, dict) else None
-        return code if isinstance(code, str) and code in _CODES else None
+            # FastAPI and REST framework answer {"detail": ...}; APIFlask and flask-smorest give the title as message.
+            said = said.get("detail") or said
+        if isinstance(said, dict):
+            said = said["code"] if said.get("code") in _CODES.values() else said.get("message")
+        return next((code for title, code in _CODES.items() if said in (title, code)), None)
 
     def names(self, whom: Iterable[str]) -> bool:
         return any(name.encode() in self.body for name in whom)

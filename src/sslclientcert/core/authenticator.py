@@ -47,9 +47,7 @@ class ClientCertAuthenticator:
     nobody but the proxy can reach the application. Certificates are public. The proxy must set the header on every
     request, and `trusted_proxies` must name the proxy and nobody else.
 
-    Refusals are logged to the logger `sslclientcert` as warnings, a missing certificate as information, an accepted
-    client for debugging only. The records have `code`, `peer` and `detail` as extra, and of a verified client `subject`
-    and `fingerprint`, quoted and escaped.
+    Decisions are logged to the logger `sslclientcert`. See the documentation's page on logging.
 
     Safe to share between threads and to fork. Make one for the process, when the application starts.
 
@@ -219,14 +217,16 @@ class ClientCertAuthenticator:
 
         Not seen from here: which of two spellings a header had, and, with some servers, that it came twice.
         """
-        return self._authenticate(self._reader.read_environ, environ, peer_of_environ(environ), required)
+        path = environ.get("PATH_INFO")
+        return self._authenticate(self._reader.read_environ, environ, peer_of_environ(environ), required, path=path)
 
     def authenticate_scope(self, scope: Mapping[str, Any], *, required: bool = False) -> ClientIdentity | None:
         """The same for the scope of an ASGI request."""
-        return self._authenticate(self._reader.read, scope.get("headers", ()), peer_of_scope(scope), required)
+        headers, path = scope.get("headers", ()), scope.get("path")
+        return self._authenticate(self._reader.read, headers, peer_of_scope(scope), required, path=path)
 
     def _authenticate(
-        self, read: _Read, request: Any, peer: str | None, required: bool, at: _At = None
+        self, read: _Read, request: Any, peer: str | None, required: bool, at: _At = None, *, path: str | None = None
     ) -> ClientIdentity | None:
         """Read, verify, authorize, and report: every request goes this way."""
         if at is not None and at.utcoffset() is None:
@@ -244,10 +244,10 @@ class ClientCertAuthenticator:
             elif identity is None and required:
                 raise CertificateMissing("the request has no client certificate, and one is required")
         except ClientCertError as error:
-            self._report.refused(error, peer, identity)
+            self._report.refused(error, peer, path, identity)
             raise
         if identity is not None:
-            self._report.accepted(identity, peer)
+            self._report.accepted(identity, peer, path)
         return identity
 
     def _verify(self, values: HeaderValues, size: int, peer: str | None, at: _At) -> ClientIdentity | None:
@@ -288,13 +288,14 @@ class ClientCertAuthenticator:
             self._companions.require_of(presented, values)
         return presented
 
-    def require_rule(self, identity: ClientIdentity, rule: Rule, *, peer: str | None = None) -> None:
+    def require_rule(
+        self, identity: ClientIdentity, rule: Rule, *, peer: str | None = None, path: str | None = None
+    ) -> None:
         """Ask a rule about an identity that this authenticator has given: what a route demands beyond `authorize`.
 
         Parameters:
-            identity: who it is.
-            rule: called with the identity, must return exactly True.
-            peer: as for `authenticate`, for the log and the audit.
+            identity, rule: who it is, and what is called with it and must return exactly True.
+            peer, path: of the request, for the log; the peer also for the audit.
 
         Raises:
             ClientCertError: `not_authorized`, logged and audited like any refusal.
@@ -302,18 +303,17 @@ class ClientCertAuthenticator:
         try:
             require_authorized(identity, rule)
         except ClientCertError as error:
-            self._report.refused(error, peer, identity)
+            self._report.refused(error, peer, path, identity)
             raise
 
-    def missing(self, detail: str, *, peer: str | None = None) -> CertificateMissing:
+    def missing(self, detail: str, *, peer: str | None = None, path: str | None = None) -> CertificateMissing:
         """Return the refusal of a client that this authenticator let pass as anonymous, where a route needs one.
 
         Parameters:
-            detail: what needs it, for the log.
-            peer: as for `authenticate`, for the log and the audit.
+            detail, peer, path: what needs it, and of which request, for the log; the peer also for the audit.
         """
         error = CertificateMissing(detail)
-        self._report.refused(error, peer)
+        self._report.refused(error, peer, path)
         return error
 
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
-from .errors import CertificateMissing, ClientCertError, NotAuthorized, quoted
+from .errors import CertificateMissing, ClientCertError, NotAuthorized, escaped, quoted
 from .identity import ClientIdentity
 
 __all__ = ["Decision", "Reporter", "Rule", "require_authorized"]
@@ -61,26 +61,36 @@ class Reporter:
             raise ValueError(f"audit must be a function, called with a Decision, not {audit!r}")
         self._audit = audit
 
-    def accepted(self, identity: ClientIdentity, peer: str | None) -> None:
+    def accepted(self, identity: ClientIdentity, peer: str | None, path: str | None) -> None:
         """Tell of a client that was verified and is authorized."""
         if self._audit is not None:
             self._audit(Decision(identity, None, peer))
         if _log.isEnabledFor(logging.DEBUG):
-            extra = {"code": "accepted", "peer": quoted(peer), **_named(identity)}
-            _log.debug("accepted %s", quoted(identity.subject), extra=extra)
+            extra = _fields("accepted", peer, path, identity)
+            _log.debug("accepted %s from %s", quoted(identity.subject), _shown(peer), extra=extra)
 
-    def refused(self, error: ClientCertError, peer: str | None, identity: ClientIdentity | None = None) -> None:
+    def refused(
+        self, error: ClientCertError, peer: str | None, path: str | None, identity: ClientIdentity | None = None
+    ) -> None:
         """Tell of a refusal; `identity` is of a client that was verified and is not authorized."""
         level = logging.INFO if isinstance(error, CertificateMissing) else logging.WARNING
         if _log.isEnabledFor(level):
-            extra = {"code": error.code, "peer": quoted(peer), "detail": error.detail, **_named(identity)}
-            _log.log(level, "refused a request: %s", error, extra=extra)
+            extra = {**_fields(error.code, peer, path, identity), "detail": error.detail}
+            _log.log(level, "refused a request from %s: %s", _shown(peer), error, extra=extra)
         if self._audit is not None:
             self._audit(Decision(None, error, peer))
 
 
-def _named(identity: ClientIdentity | None) -> dict[str, str]:
-    """Return what a log record says of a verified client."""
-    if identity is None:
-        return {}
-    return {"subject": quoted(identity.subject), "fingerprint": identity.fingerprint_sha256}
+def _shown(peer: str | None) -> str:
+    return "a peer without an address" if peer is None else quoted(peer)
+
+
+def _fields(code: str, peer: str | None, path: str | None, identity: ClientIdentity | None) -> dict[str, str | None]:
+    """Return the fields of a log record. Nothing in them can break a line; what is not known is None."""
+    named = {
+        "subject": identity and escaped(identity.subject),
+        "issuer": identity and escaped(identity.issuer),
+        "serial": identity and f"{identity.serial_number:X}",
+        "fingerprint": identity and identity.fingerprint_sha256,
+    }
+    return {"code": code, "peer": peer and escaped(peer), "path": path and escaped(path), **named}

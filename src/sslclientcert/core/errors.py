@@ -29,6 +29,7 @@ __all__ = [
     "ProxyUntrusted",
     "RevocationUnknown",
     "TrustStoreUnavailable",
+    "escaped",
     "quoted",
 ]
 
@@ -61,6 +62,13 @@ def quoted(value: object, limit: int = _QUOTE_LIMIT) -> str:
     text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
     clipped = text if len(text) <= limit else text[:limit] + "..."
     return ascii(clipped)
+
+
+def escaped(value: object, limit: int = _DETAIL_LIMIT) -> str:
+    """Return untrusted text for a field of a log record: escaped to printable ASCII and clipped, without quotes."""
+    text = str(value)
+    clipped = text if len(text) <= limit else text[:limit] + "..."
+    return clipped.encode("unicode_escape").decode("ascii")
 
 
 class ClientCertError(Exception):

@@ -21,8 +21,8 @@ class ClientCertConfig(AppConfig):
     @override
     def ready(self) -> None:
         """Register the system checks."""
-        from .checks import check_backends, check_middleware, check_settings, check_trusted_proxies
+        from .checks import ALWAYS, check_trusted_proxies
 
-        for check in (check_settings, check_middleware, check_backends):
+        for check in ALWAYS:
             checks.register(check, checks.Tags.security)
         checks.register(check_trusted_proxies, checks.Tags.security, deploy=True)

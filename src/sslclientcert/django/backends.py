@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
+from asgiref.sync import sync_to_async
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.hashers import make_password
 from django.db.models import F
 from django.http import HttpRequest
 from typing_extensions import override
 
+from ..core.errors import quoted
 from ..core.identity import ClientIdentity
 from .conf import configuration, field_of_users, user_model
 
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
 __all__ = ["ClientCertBackend"]
+
+_log = logging.getLogger("sslclientcert")
 
 
 class ClientCertBackend(ModelBackend):
@@ -30,7 +35,10 @@ class ClientCertBackend(ModelBackend):
     The settings say which names of an identity may be a user's (`USER_FROM`), and which field of the user model holds
     them (`USER_FIELD`). They are compared exactly. There must be exactly one such user, and it must be active; if
     there are several, there is none. An unknown user is created only if `CREATE_USERS` says so, and the identity has
-    exactly one name.
+    exactly one name. If `CREATE_USERS` is a function, it returns the new user's other fields, or None for no user.
+
+    If it finds no user, it logs which names it looked for, as information to the logger `sslclientcert`. It leaves
+    `last_login` alone.
 
     Permissions are the model's, as with Django's own backend. A session cannot be restored by this backend: the
     certificate comes with every request, and no session stands in for it.
@@ -48,7 +56,7 @@ class ClientCertBackend(ModelBackend):
         """
         names = _names(client_identity)
         users = list(_having(names))
-        if not users and (fields := _of_new(names)):
+        if not users and (fields := _of_new(client_identity, names)):
             user_model()._default_manager.get_or_create(**fields)
             users = list(_having(names))  # another request may have been first, and an administrator after that
         return self._only(users, names)
@@ -57,19 +65,22 @@ class ClientCertBackend(ModelBackend):
     async def aauthenticate(  # type: ignore[override]
         self, request: HttpRequest | None, client_identity: ClientIdentity
     ) -> AbstractBaseUser | None:
-        """Return the user of an identity, or None."""
-        names = _names(client_identity)
-        users = [user async for user in _having(names)]
-        if not users and (fields := _of_new(names)):
-            await user_model()._default_manager.aget_or_create(**fields)
-            users = [user async for user in _having(names)]
-        return self._only(users, names)
+        """Do the same in a thread."""
+        return await sync_to_async(self.authenticate)(request, client_identity)
 
     def _only(self, users: list[Any], names: list[str]) -> AbstractBaseUser | None:
         # A database may find "Alice" where it was asked for "alice".
-        if len(users) != 1 or users[0].client_certificate_name not in names:
-            return None
-        return users[0] if self.user_can_authenticate(users[0]) else None
+        if not users or users[0].client_certificate_name not in names:
+            why = "there is no such user"
+        elif len(users) > 1:
+            why = "there are several such users"
+        elif not self.user_can_authenticate(users[0]):
+            why = "the user is not active"
+        else:
+            return users[0]
+        field, sought = field_of_users(configuration()), " or ".join(map(quoted, names))
+        _log.info("no user for the client certificate: looked for %s %s: %s", field, sought or "of no name", why)
+        return None
 
     @override
     def get_user(self, user_id: object) -> None:
@@ -81,11 +92,13 @@ class ClientCertBackend(ModelBackend):
 
 
 def _names(identity: ClientIdentity) -> list[str]:
-    names = configuration().names(identity)
-    given = [names] if isinstance(names, str) else list(names or ())
+    given: list[str] = []
+    for source in configuration().user_from:
+        names = source(identity)
+        given += [names] if isinstance(names, str) else names or ()
     if not all(isinstance(name, str) for name in given):
         raise TypeError(f"USER_FROM must give names, each a str, not {given!r}")
-    return [name for name in given if name and "\x00" not in name]  # PostgreSQL takes no NUL
+    return [name for name in dict.fromkeys(given) if name and "\x00" not in name]  # PostgreSQL takes no NUL
 
 
 def _having(names: list[str]) -> QuerySet[Any]:
@@ -95,12 +108,17 @@ def _having(names: list[str]) -> QuerySet[Any]:
     return users.annotate(client_certificate_name=F(field))[:2]
 
 
-def _of_new(names: list[str]) -> dict[str, Any]:
+def _of_new(identity: ClientIdentity, names: list[str]) -> dict[str, Any]:
     """Return the fields of a user to create; none, if there shall be no such user."""
-    if not configuration().create_users or len(names) != 1:
+    create = configuration().create_users
+    if create is None or len(names) != 1:
         return {}
     field = user_model()._meta.get_field(user_model().USERNAME_FIELD)
     longest = getattr(field, "max_length", None)
     if longest is not None and len(names[0]) > longest:
         return {}
-    return {field.name: names[0], "defaults": {"password": make_password(None)}}
+    defaults = create(identity)
+    if defaults is None:
+        return {}
+    own = {field.name: names[0]}
+    return {**own, "defaults": {**defaults, **own, "password": make_password(None)}}

@@ -6,19 +6,26 @@
 | sslclientcert.E002 | the CA bundle, or the CRL, cannot be read |
 | sslclientcert.E003 | the middleware is in the wrong order |
 | sslclientcert.E004 | no authentication backend knows client identities |
+| sslclientcert.E005 | USER_FIELD is not a text field of the user model |
 | sslclientcert.W001 | every peer may send certificate headers (`--deploy`) |
+| sslclientcert.W002 | there are settings about users, and nothing asks for users |
+| sslclientcert.W003 | Channels or daphne is installed, and the ASGI application is not wrapped |
 """
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.apps import apps
 from django.conf import settings
 from django.core import checks
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import FieldError, ImproperlyConfigured, ValidationError
 from django.utils.module_loading import import_string
 
-from .conf import authenticator, configuration
+from ..asgi import ClientCertMiddleware
+from .conf import authenticator, configuration, field_of_users, user_model
 
-__all__ = ["check_backends", "check_middleware", "check_settings", "check_trusted_proxies"]
+__all__ = ["ALWAYS", "check_trusted_proxies"]
 
 _JUDGE = "sslclientcert.django.middleware.ClientCertMiddleware"
 _USER = "sslclientcert.django.middleware.ClientCertUserMiddleware"
@@ -67,8 +74,7 @@ def check_middleware(app_configs: object, **_: object) -> list[checks.CheckMessa
 
 def check_backends(app_configs: object, **_: object) -> list[checks.CheckMessage]:
     """Tell that nobody would find the user of an identity."""
-    wanted = any(_USER in _names_of(path) for path in settings.MIDDLEWARE)
-    if wanted and not any(_BACKEND in _names_of(path) for path in settings.AUTHENTICATION_BACKENDS):
+    if _finds_users() and not any(_BACKEND in _names_of(path) for path in settings.AUTHENTICATION_BACKENDS):
         return [
             checks.Error(
                 f"MIDDLEWARE has {_USER}, and AUTHENTICATION_BACKENDS has no ClientCertBackend: no client is a user.",
@@ -77,6 +83,51 @@ def check_backends(app_configs: object, **_: object) -> list[checks.CheckMessage
             )
         ]
     return []
+
+
+def check_users(app_configs: object, **_: object) -> list[checks.CheckMessage]:
+    """Tell what is wrong with the settings about users, where there are any."""
+    try:
+        configured = configuration()
+    except ImproperlyConfigured:
+        return []  # check_settings says so
+    if not configured.user_options:
+        return []
+    found: list[checks.CheckMessage] = []
+    named = ", ".join(configured.user_options)
+    if not _finds_users() and not apps.is_installed("rest_framework"):
+        found.append(
+            checks.Warning(
+                f"SSLCLIENTCERT has {named}, and MIDDLEWARE has no ClientCertUserMiddleware: no client is a user.",
+                hint=f"Add {_USER!r} to MIDDLEWARE, or leave {named} out.",
+                id="sslclientcert.W002",
+            )
+        )
+    if apps.is_installed("django.contrib.auth"):
+        field = field_of_users(configured)
+        try:
+            user_model()._default_manager.filter(**{f"{field}__in": ["a name"]})
+        except (FieldError, ValueError, ValidationError) as error:
+            why = f"USER_FIELD is {field!r}, which is not a text field of the user model: {error}"
+            found.append(checks.Error(why, id="sslclientcert.E005"))
+    return found
+
+
+def check_asgi_application(app_configs: object, **_: object) -> list[checks.CheckMessage]:
+    """Warn of what MIDDLEWARE does not protect: the consumers of Channels, which daphne serves too."""
+    installed = [name for name in ("channels", "daphne") if apps.is_installed(name)]
+    path: str | None = getattr(settings, "ASGI_APPLICATION", None)
+    if not installed or (path is not None and _is_wrapped(path)):
+        return []
+    return [
+        checks.Warning(
+            f"{installed[0]} is installed, and ASGI_APPLICATION ({path}) is not wrapped in the ASGI middleware. "
+            "MIDDLEWARE does not run for consumers: their WebSockets are open to everybody.",
+            hint="Wrap it: ClientCertMiddleware(ProtocolTypeRouter(...), authenticator()), with the class of "
+            "sslclientcert.asgi and the function of sslclientcert.django.",
+            id="sslclientcert.W003",
+        )
+    ]
 
 
 def check_trusted_proxies(app_configs: object, **_: object) -> list[checks.CheckMessage]:
@@ -97,6 +148,20 @@ def check_trusted_proxies(app_configs: object, **_: object) -> list[checks.Check
     ]
 
 
+def _finds_users() -> bool:
+    return any(_USER in _names_of(path) for path in settings.MIDDLEWARE)
+
+
+def _is_wrapped(path: str) -> bool:
+    """Say whether the ASGI application, or what its ProtocolTypeRouter has for WebSockets, is in the middleware."""
+    try:
+        application: Any = import_string(path)
+    except ImportError:
+        return False
+    for_websockets = getattr(application, "application_mapping", {}).get("websocket", application)
+    return any(isinstance(each, ClientCertMiddleware) for each in (application, for_websockets))
+
+
 def _names_of(path: str) -> set[str]:
     """Return the dotted paths of a class and its bases; of what is no class, or not there, its own."""
     try:
@@ -104,3 +169,7 @@ def _names_of(path: str) -> set[str]:
     except (ImportError, AttributeError):
         return {path}
     return {f"{base.__module__}.{base.__qualname__}" for base in bases}
+
+
+ALWAYS = (check_settings, check_middleware, check_backends, check_users, check_asgi_application)
+"""The checks that need no `--deploy`."""

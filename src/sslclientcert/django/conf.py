@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias, cast
 
 from django.conf import settings
@@ -38,9 +38,9 @@ _PARSERS: Parsers = {
     "required": flag,
     "exempt": lambda text: text if text.startswith("/") else import_string(text),
     "keep_headers": flag,
-    "user_from": lambda text: _NAMES[text] if text in _NAMES else _function(text),
+    "user_from": lambda text: [part.strip() for part in text.split(",")],
     "user_field": str,
-    "create_users": flag,
+    "create_users": lambda text: import_string(text) if "." in text else flag(text),
 }
 
 
@@ -54,10 +54,11 @@ class Configuration(NamedTuple):
         keep_headers: whether the raw headers stay in the request.
         environ_keys: the raw headers in `request.META`.
         is_raw: says of a header's name in an ASGI scope whether it is one of them.
-        names: returns the names by which an identity may be a user.
+        user_from: each returns names by which an identity may be a user.
         user_field: the field of the user model that holds such a name; None for the usual one.
         by_email: whether the usual one is the e-mail field, and not the user name.
-        create_users: whether the backend creates a user that is not there.
+        create_users: returns the fields of a new user, or None for no user; None if no user is ever created.
+        user_options: which options there are about users.
     """
 
     authenticator: ClientCertAuthenticator
@@ -66,10 +67,11 @@ class Configuration(NamedTuple):
     keep_headers: bool
     environ_keys: tuple[str, ...]
     is_raw: Mapping[bytes, bool]
-    names: Names
+    user_from: Sequence[Names]
     user_field: str | None
     by_email: bool
-    create_users: bool
+    create_users: Callable[[ClientIdentity], Mapping[str, Any] | None] | None
+    user_options: Sequence[str]
 
 
 @functools.cache
@@ -129,10 +131,11 @@ def _configured(options: Mapping[str, Any]) -> Configuration:
         keep_headers=_flag(options, "keep_headers"),
         environ_keys=tuple(made.guarded_environ),
         is_raw=RawNames(made.guarded_headers),
-        names=_names(options.get("user_from", _NAMES["common_name"])),
+        user_from=_user_from(options.get("user_from", ["common_name"])),
         user_field=options.get("user_field"),
-        by_email=options.get("user_from") is _NAMES["email"],
-        create_users=_flag(options, "create_users"),
+        by_email=options.get("user_from") in (["email"], ("email",)),
+        create_users=_create_users(options),
+        user_options=[name.upper() for name in ("user_from", "user_field", "create_users") if name in options],
     )
     if found.create_users and field_of_users(found) != user_model().USERNAME_FIELD:
         raise ValueError("CREATE_USERS gives users a user name and nothing else, so USER_FIELD must be the user name")
@@ -151,17 +154,37 @@ def _authenticator(options: Mapping[str, Any]) -> ClientCertAuthenticator:
     return made
 
 
-def _function(text: str) -> Any:
-    if "." not in text:
-        close = did_you_mean(text, _NAMES)
-        raise ValueError(f"it must be one of {', '.join(_NAMES)}{close}, or a function, or the dotted path of one")
-    return import_string(text)
+def _user_from(sources: Any) -> list[Names]:
+    if callable(sources):
+        sources = [sources]
+    if not isinstance(sources, list | tuple) or not sources:
+        raise TypeError(f"USER_FROM must be a name, a function, or a list of them, not {sources!r}")
+    return [_names(source) for source in sources]
 
 
-def _names(names: Any) -> Names:
-    if not callable(names) or inspect.iscoroutinefunction(names):
-        raise TypeError(f"USER_FROM is called with the identity, and not awaited: give a plain function, not {names!r}")
-    return cast("Names", names)
+def _names(source: Any) -> Names:
+    if isinstance(source, str):
+        if source in _NAMES:
+            return _NAMES[source]
+        if "." not in source:
+            close, known = did_you_mean(source, _NAMES), ", ".join(_NAMES)
+            raise ValueError(f"USER_FROM has {source!r}{close}; there are {known}, functions, and dotted paths of them")
+        source = import_string(source)
+    _require_plain_function("USER_FROM", source)
+    return cast("Names", source)
+
+
+def _create_users(options: Mapping[str, Any]) -> Callable[[ClientIdentity], Mapping[str, Any] | None] | None:
+    create = options.get("create_users", False)
+    if isinstance(create, bool):
+        return (lambda identity: {}) if create else None
+    _require_plain_function("CREATE_USERS, if it is not True or False,", create)
+    return cast("Callable[[ClientIdentity], Mapping[str, Any] | None]", create)
+
+
+def _require_plain_function(name: str, function: object) -> None:
+    if not callable(function) or inspect.iscoroutinefunction(function):
+        raise TypeError(f"{name} is called with the identity, and not awaited: give a plain function, not {function!r}")
 
 
 def _flag(options: Mapping[str, Any], name: str, *, default: bool = False) -> bool:

@@ -65,10 +65,10 @@ def _guarded(view: Callable[..., Any], rule: _Rule | None) -> Callable[..., Any]
 
 
 def client_cert_exempt(view: _View) -> _View:
-    """Let clients without a certificate into a view although `REQUIRED` is True, such as the kubelet's probes.
+    """Let everybody into a view, such as the kubelet's probes, which come straight to the pod.
 
-    A certificate that is presented is judged all the same, and a bad one refused; on the paths of the setting `EXEMPT`
-    a certificate is not even looked at.
+    Not verified there: anything. A certificate is not even looked at, and `request.client_identity` is None, as on the
+    paths of the setting `EXEMPT`. The view is as open to everybody who can reach the application as to the kubelet.
     """
     view.client_cert_exempt = True  # type: ignore[attr-defined]  # as csrf_exempt does
     return view

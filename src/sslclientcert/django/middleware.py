@@ -6,17 +6,20 @@ import functools
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias, TypeVar
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
-from django.contrib.auth import aauthenticate, alogout, authenticate, logout
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.contrib.auth import alogout, logout
+from django.core.handlers.exception import response_for_exception
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import Resolver404, get_resolver, get_urlconf, resolve
 
-from .._gateway import DECIDED, answer_to
+from .._gateway import DECIDED
+from ..answers import answer_to
 from ..core.errors import ClientCertError, quoted
 from ..core.identity import ClientIdentity
 from .conf import Configuration, configuration
 from .requests import ClientCertDenied, client_identity, peer_of, require
+from .users import find_user
 
 __all__ = ["ClientCertMiddleware", "ClientCertUserMiddleware"]
 
@@ -37,15 +40,14 @@ class _Middleware:
             markcoroutinefunction(self)  # type: ignore[type-var]  # its type admits functions only
         configuration()  # its faults are told when the application starts
 
-    def refuse(self, error: ClientCertError) -> HttpResponse:
-        """Return the answer to a refusal, unless that is for the project's own handler.
-
-        Raises:
-            ClientCertDenied: the root URLconf has a handler for it.
-        """
-        if error.status == 403 and _has_handler403():
-            raise ClientCertDenied(error) from error
-        return _problem(error)
+    def refuse(self, request: HttpRequest, error: ClientCertError) -> Any:
+        """Return the answer to a refusal, to be awaited if the middleware is asynchronous."""
+        if not _has_handler403():
+            answer = _built_in(request, error)
+            return _awaitable(answer) if self.is_async else answer
+        # As Django does it: the project's handler may ask the database, which it may not in the event loop.
+        handled = sync_to_async(_handled, thread_sensitive=False) if self.is_async else _handled
+        return handled(request, error)
 
 
 class ClientCertMiddleware(_Middleware):
@@ -63,28 +65,24 @@ class ClientCertMiddleware(_Middleware):
     The raw headers that the authenticator reads are removed from `request.META`, `request.headers` and
     `request.scope`, unless `KEEP_HEADERS` is set.
 
-    A refusal is answered as `application/problem+json` (RFC 9457) with the error's status, code and title; the detail
-    is for logs. If the root URLconf names a `handler403`, refusals with status 403 go to that, as a `ClientCertDenied`.
+    A refusal is answered by `answer_to`: with the error's status, code and title, as problem details, or as a page for
+    browsers. The detail is for logs. If the root URLconf names a `handler403`, that answers every refusal, which is a
+    `ClientCertDenied` to it. Where it answers 403, the error's own status is put in its place.
     """
 
     def __call__(self, request: HttpRequest) -> _Response:
-        """Judge one request; pass it on, or answer it.
-
-        Raises:
-            ClientCertDenied: the client is refused, and the root URLconf has a handler for it.
-        """
+        """Judge one request; pass it on, or answer it."""
         try:
             judge(request)
         except ClientCertError as error:
-            answer = self.refuse(error)
-            return _awaitable(answer) if self.is_async else answer
+            return self.refuse(request, error)  # type: ignore[no-any-return]
         response: _Response = self.get_response(request)  # awaited by whoever called
         return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Answer a view's refusal that no other middleware and no `handler403` answers."""
         if isinstance(exception, ClientCertDenied) and not _has_handler403():
-            return _problem(exception.error)
+            return _built_in(request, exception.error)
         return None
 
 
@@ -94,7 +92,8 @@ class ClientCertUserMiddleware(_Middleware):
     Not verified: that the certificate's names are yours to trust; see `ClientCertBackend`.
 
     Put it after `ClientCertMiddleware`, after Django's AuthenticationMiddleware if there is one, and before Django's
-    LoginRequiredMiddleware. It needs no sessions and writes to none: the certificate comes with every request.
+    LoginRequiredMiddleware. It needs no sessions and writes to none: the certificate comes with every request. It sends
+    none of Django's login signals, and leaves `last_login` alone.
 
     A client without a certificate keeps the user of its session. A client with a certificate that is of nobody, or of
     an inactive user, is Django's AnonymousUser. If there is a session of somebody else than the certificate's user,
@@ -105,19 +104,18 @@ class ClientCertUserMiddleware(_Middleware):
         """Find the user of one request, and pass it on.
 
         Raises:
-            ClientCertDenied: the client is refused, and the root URLconf has a handler for it.
             ImproperlyConfigured: `ClientCertMiddleware` has not seen the request.
         """
         if self.is_async:
             return self._in_the_loop(request)
         identity = client_identity(request)
         if identity is not None:
-            user = authenticate(request, client_identity=identity)
+            user = find_user(request, identity)
             try:
                 _require_same(request, getattr(request, "user", None), user)
             except ClientCertDenied as denied:
                 logout(request)
-                return self.refuse(denied.error)
+                return self.refuse(request, denied.error)  # type: ignore[no-any-return]
             _set_user(request, user)
         elif not hasattr(request, "user"):
             _set_user(request, None)
@@ -127,12 +125,14 @@ class ClientCertUserMiddleware(_Middleware):
     async def _in_the_loop(self, request: HttpRequest) -> HttpResponseBase:
         identity = client_identity(request)
         if identity is not None:
-            user = await aauthenticate(request, client_identity=identity)
+            user = await sync_to_async(find_user)(
+                request, identity
+            )  # some backends, such as axes', have that half alone
             try:
                 _require_same(request, await request.auser() if hasattr(request, "auser") else None, user)
             except ClientCertDenied as denied:
                 await alogout(request)
-                return self.refuse(denied.error)
+                return await self.refuse(request, denied.error)  # type: ignore[no-any-return]
             _set_user(request, user)
         elif not hasattr(request, "user"):
             _set_user(request, None)
@@ -148,7 +148,7 @@ def judge(request: HttpRequest) -> ClientIdentity | None:
     """
     configured = configuration()
     scope: Mapping[str, Any] | None = getattr(request, "scope", None)
-    exempt = configured.exempt is not None and configured.exempt(request)
+    exempt = (configured.exempt is not None and configured.exempt(request)) or _is_marked(request)
     identity = None if exempt else _identity_of(request, scope, configured)
     if exempt or not configured.keep_headers:
         for key in configured.environ_keys:
@@ -173,8 +173,9 @@ def _identity_of(
     else:
         # A scope still tells duplicates and other spellings apart, META does not.
         identity = authenticator.authenticate_scope(scope)
-    if identity is None and configured.required and not _is_marked(request):
-        raise authenticator.missing("the request has no client certificate, and one is required", peer=peer_of(request))
+    if identity is None and configured.required:
+        missing = "the request has no client certificate, and one is required"
+        raise authenticator.missing(missing, peer=peer_of(request), path=request.path)
     return identity
 
 
@@ -192,9 +193,17 @@ def _has_handler403() -> bool:
     return getattr(get_resolver(get_urlconf()).urlconf_module, "handler403", None) is not None
 
 
-def _problem(error: ClientCertError) -> HttpResponse:
-    answer = answer_to(error)
+def _built_in(request: HttpRequest, error: ClientCertError) -> HttpResponse:
+    answer = answer_to(error, request.META.get("HTTP_ACCEPT"))
     return HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
+
+
+def _handled(request: HttpRequest, error: ClientCertError) -> HttpResponse:
+    """Return what the project's handler answers."""
+    response: HttpResponse = response_for_exception(request, ClientCertDenied(error))
+    if response.status_code == 403:
+        response.status_code = error.status
+    return response
 
 
 async def _awaitable(value: _Value) -> _Value:

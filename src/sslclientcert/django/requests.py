@@ -57,7 +57,7 @@ def client_identity(request: HttpRequest, *, required: bool = False) -> ClientId
         ) from None
     if identity is None and required:
         missing = configuration().authenticator.missing(
-            "the request has no client certificate, and the view requires one", peer=peer_of(request)
+            "the request has no client certificate, and the view requires one", peer=peer_of(request), path=request.path
         )
         raise ClientCertDenied(missing)
     return identity
@@ -73,7 +73,7 @@ def require(request: HttpRequest, rule: Callable[[ClientIdentity], object] | Non
     identity = client_identity(request, required=True)
     if rule is not None:
         try:
-            configuration().authenticator.require_rule(identity, rule, peer=peer_of(request))
+            configuration().authenticator.require_rule(identity, rule, peer=peer_of(request), path=request.path)
         except ClientCertError as error:
             raise ClientCertDenied(error) from error
     return identity
