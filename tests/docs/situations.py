@@ -90,7 +90,7 @@ def logged() -> Iterator[list[logging.LogRecord]]:
     """Collect the records of the library's logger."""
     records: list[logging.LogRecord] = []
     handler = logging.Handler()
-    handler.emit = records.append  # type: ignore[method-assign]
+    handler.emit = records.append  # type: ignore[method-assign, assignment]
     logger = logging.getLogger("sslclientcert")
     before = logger.level
     logger.addHandler(handler)

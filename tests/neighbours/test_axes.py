@@ -41,7 +41,7 @@ def ask(path: str, certificate: IssuedCertificate) -> Any:
 
 
 def ask_async(path: str, certificate: IssuedCertificate) -> Any:
-    return asyncio.run(AsyncClient().get(path, headers=certificate.headers()))  # type: ignore[arg-type]
+    return asyncio.run(AsyncClient().get(path, headers=certificate.headers()))
 
 
 @pytest.mark.parametrize(

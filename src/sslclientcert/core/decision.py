@@ -87,10 +87,12 @@ def _shown(peer: str | None) -> str:
 
 def _fields(code: str, peer: str | None, path: str | None, identity: ClientIdentity | None) -> dict[str, str | None]:
     """Return the fields of a log record. Nothing in them can break a line; what is not known is None."""
-    named = {
-        "subject": identity and escaped(identity.subject),
-        "issuer": identity and escaped(identity.issuer),
-        "serial": identity and f"{identity.serial_number:X}",
-        "fingerprint": identity and identity.fingerprint_sha256,
-    }
+    named: dict[str, str | None] = dict.fromkeys(("subject", "issuer", "serial", "fingerprint"))
+    if identity is not None:
+        named = {
+            "subject": escaped(identity.subject),
+            "issuer": escaped(identity.issuer),
+            "serial": f"{identity.serial_number:X}",
+            "fingerprint": identity.fingerprint_sha256,
+        }
     return {"code": code, "peer": peer and escaped(peer), "path": path and escaped(path), **named}

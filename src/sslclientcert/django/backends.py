@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth.backends import ModelBackend
@@ -77,7 +77,8 @@ class ClientCertBackend(ModelBackend):
         elif not self.user_can_authenticate(users[0]):
             why = "the user is not active"
         else:
-            return users[0]
+            (user,) = users
+            return cast("AbstractBaseUser", user)
         field, sought = field_of_users(configuration()), " or ".join(map(quoted, names))
         _log.info("no user for the client certificate: looked for %s %s: %s", field, sought or "of no name", why)
         return None
