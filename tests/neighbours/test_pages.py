@@ -1,0 +1,17 @@
+"""The pages whose examples need a neighbour run as they are written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.docs.test_examples import NEIGHBOURS, folder, run
+
+__all__ = ["folder"]  # a fixture
+
+
+@pytest.mark.parametrize("page", NEIGHBOURS, ids=lambda page: page.name)
+def test_the_examples_of_a_page_run_as_they_are_written(page: Path, folder: Path) -> None:  # noqa: F811  # the fixture
+    done = run(page, folder)
+    assert done.returncode == 0, done.stdout + done.stderr
