@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import pytest
 
@@ -871,7 +871,7 @@ def test_the_system_checks_find_settings_about_users_that_nobody_asks(bundle: Pa
         assert messages() == []
 
 
-wrapped = AsgiMiddleware(names_later, ClientCA().authenticator())
+wrapped = AsgiMiddleware(cast("Any", names_later), ClientCA().authenticator())
 
 
 class Routing:
