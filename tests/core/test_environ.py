@@ -104,7 +104,8 @@ def test_what_cannot_be_checked_may_not_be_said(store: TrustStore, options: Any)
 
 
 def test_no_peer_is_asked_and_none_is_warned_of(store: TrustStore, caplog: pytest.LogCaptureFixture) -> None:
-    for options in ({}, {"trusted_proxies": "*"}, {"trusted_proxies": ["*"]}):
+    given: list[dict[str, Any]] = [{}, {"trusted_proxies": "*"}, {"trusted_proxies": ["*"]}]
+    for options in given:
         assert not ClientCertAuthenticator(store, proxy="environ", **options).trusts_every_peer
     assert [record for record in caplog.records if "trusted_proxies" in record.getMessage()] == []
 
