@@ -30,7 +30,7 @@ class Accepted(NamedTuple):
     policies: tuple[str, ...] = ()
 
 
-def by_library(case: Case) -> Accepted | str:
+def by_library(case: Case, *, is_leaf_bound: bool = True) -> Accepted | str:
     """The path and the policies, or the code of the refusal and its words."""
     bundle = "".join([made.pem for made in case.bundle] + [pem(one, "CERTIFICATE") for one in case.junk])
     crls = "".join(crl.pem for crl in case.crls or ()) or None
@@ -41,7 +41,8 @@ def by_library(case: Case) -> Accepted | str:
     except ValueError as error:
         return f"configuration: {error}"
     try:
-        presented = PresentedChain.from_der([case.leaf.der, *(made.der for made in case.forwarded)])
+        chain = [case.leaf.der, *(made.der for made in case.forwarded)]
+        presented = PresentedChain.from_der(chain, is_leaf_bound=is_leaf_bound)
         identity = store.verify(presented, at=case.at)
     except ClientCertError as error:
         return f"{error.code}: {error.detail}"

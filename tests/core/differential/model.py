@@ -95,6 +95,15 @@ def paths(case: Case) -> list[Path]:
     return found
 
 
+def strangers(case: Case) -> list[Made]:
+    """What was forwarded and has issued no other certificate of the chain, up from the leaf."""
+    reached, rest = [case.leaf], [one for one in dict.fromkeys(case.forwarded) if one is not case.leaf]
+    while found := [one for one in rest if any(issued(one, child) and is_meant(child, one) for child in reached)]:
+        reached += found
+        rest = [one for one in rest if one not in found]
+    return rest
+
+
 # Revocation (RFC 5280 section 6.3, for lists that their own CA issues)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from . import model
-from .compare import Accepted, Disagreement, compare
+from .compare import Accepted, Disagreement, by_library, compare
 from .maker import Maker
 from .making import Case
 from .openssl import OpenSsl
@@ -22,6 +22,7 @@ from .running import run
 CASES = int(os.environ.get("SSLCLIENTCERT_DIFFERENTIAL_CASES", "1000"))
 SEED = int(os.environ.get("SSLCLIENTCERT_DIFFERENTIAL_SEED", "5280"))
 BATCHES = 10
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")  # cryptography's
 COUNTS: collections.Counter[str] = collections.Counter()
 
 
@@ -37,6 +38,22 @@ def test_partitions_deltas_and_renewed_keys_are_judged_as_rfc_5280_says_and_as_o
     counts, failures = run(range(SEED, SEED + CASES // 4), revocation=True)
     assert not failures, f"{len(failures)} disagreements, the first:\n{failures[0]}"
     assert counts["both accept"] > counts.total() / 10
+
+
+def test_where_its_place_alone_says_which_certificate_is_the_leaf_every_other_one_must_have_issued_one() -> None:
+    counts: collections.Counter[tuple[bool, bool]] = collections.Counter()
+    for seed in range(SEED, SEED + CASES // 2):
+        case = Maker(seed).case()
+        bound = by_library(case)
+        unbound = by_library(case, is_leaf_bound=False)
+        if isinstance(bound, str):
+            assert isinstance(unbound, str), f"seed {seed}: {bound}"
+            continue
+        has_strangers = bool(model.strangers(case))
+        assert isinstance(unbound, str) or not has_strangers, f"seed {seed}\n{case}"
+        counts[has_strangers, isinstance(unbound, Accepted)] += 1
+    assert counts[True, False] > CASES // 100
+    assert counts[False, True] > CASES // 20
 
 
 def test_the_random_cases_are_worth_comparing() -> None:
