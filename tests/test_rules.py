@@ -22,6 +22,9 @@ from .core.pki import authority, client
 CA = ClientCA("Rules CA")
 POLICY, ANY_POLICY = "1.3.6.1.4.1.32473.1.1", "2.5.29.32.0"
 
+# RFC 5280 section 4.2.1.5: one mapping, from 1.2.3 to 1.2.4.
+MAPPINGS = bytes.fromhex("300a300806022a0306022a04")
+
 
 def policies(*oids: str) -> x509.CertificatePolicies:
     return x509.CertificatePolicies([x509.PolicyInformation(x509.ObjectIdentifier(oid), None) for oid in oids])
@@ -140,6 +143,16 @@ def test_a_policy_counts_only_if_the_ca_below_the_anchor_may_issue_under_it(of_t
     alice = TrustStore([root.certificate, lower.certificate]).verify(PresentedChain(leaf.certificate))
 
     assert rules.policy(POLICY)(alice) is holds
+
+
+def test_below_a_ca_with_policy_mappings_a_policy_counts_only_if_that_ca_is_the_anchor() -> None:
+    root = authority("Root")
+    mappings = x509.UnrecognizedExtension(x509.oid.ExtensionOID.POLICY_MAPPINGS, MAPPINGS)
+    lower = authority("Lower", root, extra=[(policies(POLICY), False), (mappings, True)])
+    leaf = PresentedChain(client("alice", lower, extra=[(policies(POLICY), False)]).certificate)
+
+    assert rules.policy(POLICY)(TrustStore([root.certificate, lower.certificate]).verify(leaf)) is False
+    assert rules.policy(POLICY)(TrustStore([lower.certificate]).verify(leaf)) is True
 
 
 @pytest.mark.parametrize(

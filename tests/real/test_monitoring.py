@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import ssl
 import subprocess
@@ -244,6 +245,21 @@ def test_every_alert_comes_for_its_reason_and_not_before_and_the_dashboard_shows
         other.text = ""
         await_(lambda: "ClientMetricsMissing" in monitor.alerts, lambda: str(monitor.alerts))
         assert seen | {"ClientMetricsMissing"} == ALERTS
+
+
+def test_the_gauges_of_a_worker_that_was_killed_are_forgotten(folder: Path) -> None:
+    ca = ClientCA("Shop CA")
+    ca.write(folder / "ca.crt")
+    (folder / "ca.crl").write_text(ca.crl(), encoding="ascii")
+
+    def workers() -> set[int]:
+        return {int(path.stem.rpartition("_")[2]) for path in (folder / "metrics").glob("gauge_livemax_*.db")}
+
+    with application(folder):
+        await_(lambda: len(workers()) == 2, lambda: f"the workers {workers()}")
+        killed = min(workers())
+        os.kill(killed, signal.SIGKILL)
+        await_(lambda: killed not in workers() and len(workers()) == 2, lambda: f"{killed} of {workers()}")
 
 
 def test_one_process_without_a_folder_for_metrics_tells_the_same(folder: Path) -> None:

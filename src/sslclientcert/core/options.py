@@ -34,10 +34,10 @@ def flag(text: str) -> bool:
 
 
 def _paths(text: str) -> str | tuple[str, ...]:
-    found = tuple(part.strip() for part in text.split(","))
-    if not all(found):
+    first, *others = (part.strip() for part in text.split(","))
+    if not all((first, *others)):
         raise ValueError("say a path, or several with a comma between two")
-    return found if len(found) > 1 else found[0]
+    return (first, *others) if others else first
 
 
 def _header_and_value(text: str) -> tuple[str, str]:
