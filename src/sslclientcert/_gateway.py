@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -43,9 +44,10 @@ def refusal(error: ClientCertError, accept: str | None, on_refusal: OnRefusal | 
     """
     if on_refusal is not None:
         try:
-            status, headers, body = on_refusal(error, request)
+            given: Any = on_refusal(error, request)
+            status, headers, body = given
             pairs = [(name, value) for name, value in headers if name.lower() != "content-length"]
-            if not 300 <= status <= 599 or not isinstance(body, bytes) or not all(map(_is_field, pairs)):
+            if HTTPStatus(status) < 300 or not isinstance(body, bytes) or not all(map(_is_field, pairs)):
                 raise ValueError("it must return a status from 300, headers of printable ASCII, and bytes")
             return Answer(status, [*pairs, ("Content-Length", str(len(body)))], body)
         except Exception:  # noqa: BLE001  # whatever it raises, the client stays refused

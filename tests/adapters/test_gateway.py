@@ -116,6 +116,7 @@ def test_the_librarys_answer_may_be_given_with_another_status() -> None:
         (200, [], b"come in"),
         (204, [], b""),
         (101, [], b""),
+        (520, [], b""),
         (999, [], b""),
         ("403", [], b""),
         (403, [], "text"),
