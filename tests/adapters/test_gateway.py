@@ -47,7 +47,7 @@ def authenticator() -> ClientCertAuthenticator:
         ({"exempt": IsProbe()}, TypeError, "ordinary function"),
         ({"required": "false"}, TypeError, "required must be True or False"),
         ({"keep_headers": 1}, TypeError, "keep_headers must be True or False"),
-        ({"on_refusal": "/refused"}, TypeError, "on_refusal is called without await"),
+        ({"on_refusal": "/refused"}, TypeError, "on_refusal is called and not awaited"),
         ({"on_refusal": is_probe}, TypeError, "ordinary function"),
         ({"on_refusal": IsProbe()}, TypeError, "ordinary function"),
     ],
