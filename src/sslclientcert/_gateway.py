@@ -5,10 +5,12 @@ The other adapters may use it too; it knows nothing of WSGI, ASGI, or any framew
 
 from __future__ import annotations
 
+import functools
 import inspect
 import logging
 from collections.abc import Callable, Iterable
-from typing import Any, Generic, TypeAlias, TypeVar
+from http import HTTPStatus
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -17,7 +19,19 @@ from .core.authenticator import ClientCertAuthenticator
 from .core.errors import ClientCertError
 from .core.identity import ClientIdentity
 
-__all__ = ["DECIDED", "Exempt", "OnRefusal", "PerIdentity", "RawNames", "exemption", "refusal", "require_arguments"]
+__all__ = [
+    "DECIDED",
+    "Exempt",
+    "OnRefusal",
+    "PerIdentity",
+    "RawNames",
+    "Rule",
+    "exemption",
+    "guarded",
+    "refusal",
+    "require_arguments",
+    "require_function",
+]
 
 _log = logging.getLogger("sslclientcert")
 
@@ -43,9 +57,10 @@ def refusal(error: ClientCertError, accept: str | None, on_refusal: OnRefusal | 
     """
     if on_refusal is not None:
         try:
-            status, headers, body = on_refusal(error, request)
+            given: Any = on_refusal(error, request)
+            status, headers, body = given
             pairs = [(name, value) for name, value in headers if name.lower() != "content-length"]
-            if not 300 <= status <= 599 or not isinstance(body, bytes) or not all(map(_is_field, pairs)):
+            if HTTPStatus(status) < 300 or not isinstance(body, bytes) or not all(map(_is_field, pairs)):
                 raise ValueError("it must return a status from 300, headers of printable ASCII, and bytes")
             return Answer(status, [*pairs, ("Content-Length", str(len(body)))], body)
         except Exception:  # noqa: BLE001  # whatever it raises, the client stays refused
@@ -75,12 +90,52 @@ def require_arguments(
     for name, value in (("required", required), ("keep_headers", keep_headers)):
         if not isinstance(value, bool):
             raise TypeError(f"{name} must be True or False, not {value!r}")
-    if on_refusal is not None and (not callable(on_refusal) or _has_to_be_awaited(on_refusal)):
-        raise TypeError(f"on_refusal is called without await: give an ordinary function, not {on_refusal!r}")
+    if on_refusal is not None:
+        require_function("on_refusal", on_refusal)
 
 
-def _has_to_be_awaited(function: Callable[..., object]) -> bool:
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
+def require_function(name: str, function: object) -> None:
+    """Refuse what cannot be called, and what would have to be awaited.
+
+    Raises:
+        TypeError: the message says what to give instead.
+    """
+    is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
+    if not callable(function) or is_async:
+        raise TypeError(f"{name} is called and not awaited: give an ordinary function, not {function!r}")
+
+
+class Rule(Protocol):
+    """One of `rules`. What tells it from a view is that it can be negated."""
+
+    def __call__(self, identity: ClientIdentity, /) -> bool: ...
+    def __invert__(self) -> Any: ...
+
+
+def guarded(
+    view_or_rule: Any, check: Callable[..., object], is_async: Callable[[Any], bool], rule: Rule | None = None
+) -> Any:
+    """Return a view that asks first, or, of a rule, the decorator that makes one of a view.
+
+    Parameters:
+        view_or_rule: the view, or a rule.
+        check: called with the rule or None, and with the view's arguments; raises if the client may not come in.
+        is_async: says whether a view has to be awaited.
+    """
+    if hasattr(view_or_rule, "__invert__"):
+        return functools.partial(guarded, check=check, is_async=is_async, rule=view_or_rule)
+
+    @functools.wraps(view_or_rule)
+    def view(*args: Any, **kwargs: Any) -> Any:
+        check(rule, *args)
+        return view_or_rule(*args, **kwargs)
+
+    @functools.wraps(view_or_rule)
+    async def async_view(*args: Any, **kwargs: Any) -> Any:
+        check(rule, *args)
+        return await view_or_rule(*args, **kwargs)
+
+    return async_view if is_async(view_or_rule) else view
 
 
 def exemption(exempt: Exempt, path_of: Callable[[Any], str]) -> Callable[[Any], bool] | None:
@@ -95,8 +150,7 @@ def exemption(exempt: Exempt, path_of: Callable[[Any], str]) -> Callable[[Any], 
         ValueError: a path does not start with "/".
     """
     if callable(exempt):
-        if _has_to_be_awaited(exempt):
-            raise TypeError("exempt is called without await: give an ordinary function that returns True or False")
+        require_function("exempt", exempt)
         return lambda request: exempt(request) is True
     if isinstance(exempt, (str, bytes)):
         raise TypeError(f"exempt is a list of paths or a function, not one string: write exempt=[{exempt!r}]")

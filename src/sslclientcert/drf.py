@@ -27,11 +27,12 @@ try:
 except ModuleNotFoundError as _missing:
     raise ImportError(f'{__name__} needs Django REST framework: pip install "sslclientcert[drf]"') from _missing
 
+from ._gateway import require_function
 from .core.errors import ClientCertError
 from .core.identity import ClientIdentity
 from .django.conf import authenticator
 from .django.middleware import judge
-from .django.requests import ClientCertDenied, require, require_function
+from .django.requests import ClientCertDenied, require
 from .django.users import find_user
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ class HasClientCert(BasePermission):
         Raises:
             TypeError: `rule` is no function, or has to be awaited.
         """
-        require_function(rule)
+        require_function("rule", rule)
         return type(cls.__name__, (cls,), {"rule": staticmethod(rule)})
 
     @override

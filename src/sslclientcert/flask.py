@@ -14,7 +14,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 try:
     from flask import Flask, Request, current_app, has_request_context, request
@@ -29,7 +29,7 @@ try:
 except ModuleNotFoundError as _missing:
     raise ImportError(f'{__name__} needs Flask: pip install "sslclientcert[flask]"') from _missing
 
-from ._gateway import DECIDED
+from ._gateway import DECIDED, Rule, guarded
 from .answers import Answer, answer_to
 from .core.authenticator import ClientCertAuthenticator
 from .core.errors import ClientCertError
@@ -155,7 +155,7 @@ class ClientCertState:
         environ[DECIDED] = {**environ.get(DECIDED, {}), self.authenticator: identity}
         return identity
 
-    def _require(self, rule: _Rule | None) -> None:
+    def _require(self, rule: Rule | None) -> None:
         environ = request.environ
         identity = self._identify(environ, required=True)
         if rule is not None and identity is not None:
@@ -291,15 +291,8 @@ threads, keep `client_identity._get_current_object()`, which is the identity or 
 """
 
 
-class _Rule(Protocol):
-    """A rule of the module `rules`. No view can be inverted."""
-
-    def __call__(self, identity: ClientIdentity, /) -> bool: ...
-    def __invert__(self) -> _Rule: ...
-
-
 @overload
-def client_cert_required(rule: _Rule, /) -> Callable[[_View], _View]: ...
+def client_cert_required(rule: Rule, /) -> Callable[[_View], _View]: ...
 @overload
 def client_cert_required(view: _View, /) -> _View: ...
 def client_cert_required(view_or_rule: Any, /) -> Any:
@@ -324,23 +317,7 @@ def client_cert_required(view_or_rule: Any, /) -> Any:
     Raises:
         RuntimeError: when the view is called: the application has no ClientCert.
     """
-    if hasattr(view_or_rule, "__invert__"):
-        return functools.partial(_guarded, rule=view_or_rule)
-    return _guarded(view_or_rule, None)
-
-
-def _guarded(view: Callable[..., Any], rule: _Rule | None) -> Callable[..., Any]:
-    @functools.wraps(view)
-    def guarded(*args: Any, **kwargs: Any) -> Any:
-        _state()._require(rule)
-        return view(*args, **kwargs)
-
-    @functools.wraps(view)
-    async def guarded_async(*args: Any, **kwargs: Any) -> Any:
-        _state()._require(rule)
-        return await view(*args, **kwargs)
-
-    return guarded_async if inspect.iscoroutinefunction(view) else guarded
+    return guarded(view_or_rule, lambda rule, *_: _state()._require(rule), inspect.iscoroutinefunction)
 
 
 def client_cert_exempt(view: _View) -> _View:

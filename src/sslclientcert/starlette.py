@@ -8,7 +8,6 @@ Source: Starlette's documentation, "Authentication".
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
@@ -21,7 +20,7 @@ try:
 except ModuleNotFoundError as _missing:
     raise ImportError(f'{__name__} needs Starlette: pip install "sslclientcert[starlette]"') from _missing
 
-from ._gateway import DECIDED
+from ._gateway import DECIDED, require_function
 from .answers import answer_to
 from .core.authenticator import ClientCertAuthenticator
 from .core.errors import ClientCertError
@@ -156,16 +155,6 @@ def require_arguments(authenticator: object, scopes: object, **flags: object) ->
     for name, value in flags.items():
         if not isinstance(value, bool):
             raise TypeError(f"{name} must be True or False, not {value!r}")
-
-
-def require_function(name: str, function: object) -> None:
-    """Refuse what cannot be called with an identity, and what would have to be awaited.
-
-    Raises:
-        TypeError: the message says what to give instead.
-    """
-    if not callable(function) or inspect.iscoroutinefunction(function):
-        raise TypeError(f"{name} is called with the identity, and not awaited: give a plain function, not {function!r}")
 
 
 def identity_of(

@@ -168,7 +168,7 @@ def test_an_overridden_setting_is_in_force_until_the_end_of_the_override(bundle:
         ({"CA": "CA", "USER_FROM": names_later}, "not awaited"),
         ({"CA": "CA", "USER_FROM": ["email", "comon_name"]}, "USER_FROM has 'comon_name'; did you mean 'common_name'"),
         ({"CA": "CA", "USER_FROM": "email, dns"}, "USER_FROM has 'dns'; there are common_name, email, upn"),
-        ({"CA": "CA", "USER_FROM": []}, "a name, a function, or a list of them"),
+        ({"CA": "CA", "USER_FROM": []}, "USER_FROM is empty"),
         ({"CA": "CA", "USER_FROM": [7]}, "not awaited"),
         ({"CA": "CA", "CREATE_USERS": names_later}, "CREATE_USERS, if it is not True or False, is called"),
         ({"CA": "CA", "CREATE_USERS": "perhaps"}, "CREATE_USERS='perhaps'"),

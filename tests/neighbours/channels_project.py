@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+# ruff: noqa: E402  # Django has to be configured before what needs that is imported
 import os
 
 from django.conf import settings

@@ -44,7 +44,9 @@ def ask(port: int, certificate: IssuedCertificate | None = None) -> Any:
     """Return what the consumer says first, or the status of its refusal."""
     headers = certificate.headers() if certificate else {}
     try:
-        with connect(f"ws://127.0.0.1:{port}/orders", additional_headers=headers, open_timeout=60, proxy=None) as socket:
+        with connect(
+            f"ws://127.0.0.1:{port}/orders", additional_headers=headers, open_timeout=60, proxy=None
+        ) as socket:
             return json.loads(socket.recv())
     except InvalidStatus as refused:
         return refused.response.status_code

@@ -12,6 +12,6 @@ __all__ = ["folder"]  # a fixture
 
 
 @pytest.mark.parametrize("page", NEIGHBOURS, ids=lambda page: page.name)
-def test_the_examples_of_a_page_run_as_they_are_written(page: Path, folder: Path) -> None:  # noqa: F811  # the fixture
+def test_the_examples_of_a_page_run_as_they_are_written(page: Path, folder: Path) -> None:
     done = run(page, folder)
     assert done.returncode == 0, done.stdout + done.stderr

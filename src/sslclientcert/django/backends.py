@@ -112,13 +112,13 @@ def _having(names: list[str]) -> QuerySet[Any]:
 def _of_new(identity: ClientIdentity, names: list[str]) -> dict[str, Any]:
     """Return the fields of a user to create; none, if there shall be no such user."""
     create = configuration().create_users
-    if create is None or len(names) != 1:
+    if create is False or len(names) != 1:
         return {}
     field = user_model()._meta.get_field(user_model().USERNAME_FIELD)
     longest = getattr(field, "max_length", None)
     if longest is not None and len(names[0]) > longest:
         return {}
-    defaults = create(identity)
+    defaults = {} if create is True else create(identity)
     if defaults is None:
         return {}
     own = {field.name: names[0]}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias, cast
 
@@ -15,7 +14,7 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
-from .._gateway import RawNames, exemption
+from .._gateway import RawNames, exemption, require_function
 from ..core.authenticator import ClientCertAuthenticator
 from ..core.identity import ClientIdentity
 from ..core.options import OPTIONS, PREFIX, Parsers, did_you_mean, flag, from_environment, options_of, taken_ca
@@ -56,8 +55,7 @@ class Configuration(NamedTuple):
         is_raw: says of a header's name in an ASGI scope whether it is one of them.
         user_from: each returns names by which an identity may be a user.
         user_field: the field of the user model that holds such a name; None for the usual one.
-        by_email: whether the usual one is the e-mail field, and not the user name.
-        create_users: returns the fields of a new user, or None for no user; None if no user is ever created.
+        create_users: whether a user that is not there is created, or what returns its fields, or None for no user.
         user_options: which options there are about users.
     """
 
@@ -69,8 +67,7 @@ class Configuration(NamedTuple):
     is_raw: Mapping[bytes, bool]
     user_from: Sequence[Names]
     user_field: str | None
-    by_email: bool
-    create_users: Callable[[ClientIdentity], Mapping[str, Any] | None] | None
+    create_users: bool | Callable[[ClientIdentity], Mapping[str, Any] | None]
     user_options: Sequence[str]
 
 
@@ -133,10 +130,11 @@ def _configured(options: Mapping[str, Any]) -> Configuration:
         is_raw=RawNames(made.guarded_headers),
         user_from=_user_from(options.get("user_from", ["common_name"])),
         user_field=options.get("user_field"),
-        by_email=options.get("user_from") in (["email"], ("email",)),
-        create_users=_create_users(options),
+        create_users=options.get("create_users", False),
         user_options=[name.upper() for name in ("user_from", "user_field", "create_users") if name in options],
     )
+    if not isinstance(found.create_users, bool):
+        require_function("CREATE_USERS, if it is not True or False,", found.create_users)
     if found.create_users and field_of_users(found) != user_model().USERNAME_FIELD:
         raise ValueError("CREATE_USERS gives users a user name and nothing else, so USER_FIELD must be the user name")
     return found
@@ -155,11 +153,10 @@ def _authenticator(options: Mapping[str, Any]) -> ClientCertAuthenticator:
 
 
 def _user_from(sources: Any) -> list[Names]:
-    if callable(sources):
-        sources = [sources]
-    if not isinstance(sources, list | tuple) or not sources:
-        raise TypeError(f"USER_FROM must be a name, a function, or a list of them, not {sources!r}")
-    return [_names(source) for source in sources]
+    listed = sources if isinstance(sources, list | tuple) else [sources]
+    if not listed:
+        raise ValueError("USER_FROM is empty: name what of a certificate may be a user's name, or leave it out")
+    return [_names(source) for source in listed]
 
 
 def _names(source: Any) -> Names:
@@ -170,21 +167,8 @@ def _names(source: Any) -> Names:
             close, known = did_you_mean(source, _NAMES), ", ".join(_NAMES)
             raise ValueError(f"USER_FROM has {source!r}{close}; there are {known}, functions, and dotted paths of them")
         source = import_string(source)
-    _require_plain_function("USER_FROM", source)
+    require_function("USER_FROM", source)
     return cast("Names", source)
-
-
-def _create_users(options: Mapping[str, Any]) -> Callable[[ClientIdentity], Mapping[str, Any] | None] | None:
-    create = options.get("create_users", False)
-    if isinstance(create, bool):
-        return (lambda identity: {}) if create else None
-    _require_plain_function("CREATE_USERS, if it is not True or False,", create)
-    return cast("Callable[[ClientIdentity], Mapping[str, Any] | None]", create)
-
-
-def _require_plain_function(name: str, function: object) -> None:
-    if not callable(function) or inspect.iscoroutinefunction(function):
-        raise TypeError(f"{name} is called with the identity, and not awaited: give a plain function, not {function!r}")
 
 
 def _flag(options: Mapping[str, Any], name: str, *, default: bool = False) -> bool:
@@ -198,7 +182,8 @@ def field_of_users(configured: Configuration) -> str:
     """Return the field of the user model that holds the names of identities."""
     if configured.user_field is not None:
         return configured.user_field
-    field: str = user_model().get_email_field_name() if configured.by_email else user_model().USERNAME_FIELD
+    by_email = configured.user_from == [_NAMES["email"]]
+    field: str = user_model().get_email_field_name() if by_email else user_model().USERNAME_FIELD
     return field
 
 

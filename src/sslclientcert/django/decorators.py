@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar, overload
+from typing import Any, TypeVar, overload
 
 from asgiref.sync import iscoroutinefunction
-from django.http import HttpRequest
 
-from ..core.identity import ClientIdentity
+from .._gateway import Rule, guarded
 from .requests import require
 
 __all__ = ["client_cert_exempt", "client_cert_required"]
@@ -17,15 +15,8 @@ __all__ = ["client_cert_exempt", "client_cert_required"]
 _View = TypeVar("_View", bound=Callable[..., Any])
 
 
-class _Rule(Protocol):
-    """One of `rules`. What tells it from a view is that it can be negated."""
-
-    def __call__(self, identity: ClientIdentity, /) -> bool: ...
-    def __invert__(self) -> Any: ...
-
-
 @overload
-def client_cert_required(rule: _Rule, /) -> Callable[[_View], _View]: ...
+def client_cert_required(rule: Rule, /) -> Callable[[_View], _View]: ...
 @overload
 def client_cert_required(view: _View, /) -> _View: ...
 def client_cert_required(view_or_rule: Any, /) -> Any:
@@ -45,23 +36,7 @@ def client_cert_required(view_or_rule: Any, /) -> Any:
     Raises:
         ImproperlyConfigured: when the view is called: `ClientCertMiddleware` has not seen the request.
     """
-    if hasattr(view_or_rule, "__invert__"):
-        return functools.partial(_guarded, rule=view_or_rule)
-    return _guarded(view_or_rule, None)
-
-
-def _guarded(view: Callable[..., Any], rule: _Rule | None) -> Callable[..., Any]:
-    @functools.wraps(view)
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        require(request, rule)
-        return view(request, *args, **kwargs)
-
-    @functools.wraps(view)
-    async def guarded_async(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        require(request, rule)
-        return await view(request, *args, **kwargs)
-
-    return guarded_async if iscoroutinefunction(view) else guarded
+    return guarded(view_or_rule, lambda rule, request, *_: require(request, rule), iscoroutinefunction)
 
 
 def client_cert_exempt(view: _View) -> _View:

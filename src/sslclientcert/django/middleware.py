@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias, TypeVar
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
-from django.contrib.auth import alogout, logout
+from django.contrib.auth import logout
 from django.core.handlers.exception import response_for_exception
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -108,6 +108,18 @@ class ClientCertUserMiddleware(_Middleware):
         """
         if self.is_async:
             return self._in_the_loop(request)
+        refused = self._identify(request)
+        response: _Response = self.get_response(request) if refused is None else self.refuse(request, refused)
+        return response
+
+    async def _in_the_loop(self, request: HttpRequest) -> HttpResponseBase:
+        refused = await sync_to_async(self._identify)(request)  # it asks the database
+        answer = self.get_response(request) if refused is None else self.refuse(request, refused)
+        response: HttpResponseBase = await answer
+        return response
+
+    def _identify(self, request: HttpRequest) -> ClientCertError | None:
+        """Set the user of a request, or return why it is refused."""
         identity = client_identity(request)
         if identity is not None:
             user = find_user(request, identity)
@@ -115,29 +127,11 @@ class ClientCertUserMiddleware(_Middleware):
                 _require_same(request, getattr(request, "user", None), user)
             except ClientCertDenied as denied:
                 logout(request)
-                return self.refuse(request, denied.error)  # type: ignore[no-any-return]
+                return denied.error
             _set_user(request, user)
         elif not hasattr(request, "user"):
             _set_user(request, None)
-        response: HttpResponseBase = self.get_response(request)
-        return response
-
-    async def _in_the_loop(self, request: HttpRequest) -> HttpResponseBase:
-        identity = client_identity(request)
-        if identity is not None:
-            user = await sync_to_async(find_user)(
-                request, identity
-            )  # some backends, such as axes', have that half alone
-            try:
-                _require_same(request, await request.auser() if hasattr(request, "auser") else None, user)
-            except ClientCertDenied as denied:
-                await alogout(request)
-                return await self.refuse(request, denied.error)  # type: ignore[no-any-return]
-            _set_user(request, user)
-        elif not hasattr(request, "user"):
-            _set_user(request, None)
-        response: HttpResponseBase = await self.get_response(request)
-        return response
+        return None
 
 
 def judge(request: HttpRequest) -> ClientIdentity | None:

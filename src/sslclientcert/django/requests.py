@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, overload
 
-from asgiref.sync import iscoroutinefunction
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpRequest
 
@@ -83,13 +82,3 @@ def peer_of(request: HttpRequest) -> str | None:
     """Return the address of the peer of a request, "unix" for a unix socket, or None if the server does not say."""
     scope: Mapping[str, Any] | None = getattr(request, "scope", None)
     return peer_of_environ(request.META) if scope is None else peer_of_scope(scope)
-
-
-def require_function(rule: object) -> None:
-    """Refuse what cannot be called with an identity, and what would have to be awaited.
-
-    Raises:
-        TypeError: the message says what to give instead.
-    """
-    if not callable(rule) or iscoroutinefunction(rule):
-        raise TypeError(f"rule is called with the identity, and not awaited: give a plain function, not {rule!r}")
