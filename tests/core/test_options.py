@@ -34,7 +34,8 @@ def test_a_text_that_says_neither_is_a_fault(text: str) -> None:
     [
         ("ca", "/etc/ca.crt", "/etc/ca.crt"),
         ("require_proxy_success", "off", False),
-        ("shared_secret", "X-Secret:  the value ", ("X-Secret", "the value")),
+        ("shared_secret", "X-Secret:  the value ", ("X-Secret", ["the value"])),
+        ("shared_secret", "X-Secret: new: 1 , old", ("X-Secret", ["new: 1", "old"])),
         ("max_depth", "3", 3),
         ("clock_skew", "0.5", 0.5),
         ("trusted_proxies", "10.0.0.1, unix", "10.0.0.1, unix"),

@@ -33,11 +33,11 @@ def flag(text: str) -> bool:
         raise ValueError(f"say one of {', '.join(_FLAGS)}") from None
 
 
-def _header_and_value(text: str) -> tuple[str, str]:
-    name, colon, value = text.partition(":")
-    if not colon or not name.strip() or not value.strip():
-        raise ValueError("say the header's name, a colon, and its value")
-    return name.strip(), value.strip()
+def _header_and_values(text: str) -> tuple[str, list[str]]:
+    name, colon, values = text.partition(":")
+    if not colon or not name.strip() or not values.strip():
+        raise ValueError("say the header's name, a colon, and its value, or several with commas")
+    return name.strip(), [value.strip() for value in values.split(",")]
 
 
 OPTIONS: Parsers = {
@@ -47,7 +47,7 @@ OPTIONS: Parsers = {
     "header": str,
     "trusted_proxies": str,
     "require_proxy_success": flag,
-    "shared_secret": _header_and_value,
+    "shared_secret": _header_and_values,
     "max_header_bytes": int,
     "max_depth": int,
     "reload_interval": float,
