@@ -47,7 +47,7 @@ RULES = {
         "uri",
         "spiffe_id",
     ),
-    *("spiffe_trust_domain", "upn", "ip_address", "fingerprint", "serial_number", "predicate", "Rule"),
+    *("spiffe_trust_domain", "upn", "ip_address", "fingerprint", "serial_number", "spki_sha256", "predicate", "Rule"),
 }
 EMPTY = inspect.Parameter.empty
 # Name to default, in the order of the signature; what stands before None may be given by position.
@@ -163,7 +163,7 @@ store = TrustStore(ca.certificates)
 plain = ClientCertAuthenticator(store)
 strict = ClientCertAuthenticator(store, require_proxy_success=True)
 ruled = ClientCertAuthenticator(store, authorize=rules.common_name("bob"))
-secret = ClientCertAuthenticator(store, shared_secret=("x-secret", "s"))
+secret = ClientCertAuthenticator(store, shared_secret=("x-secret", "correct horse battery"))
 cert = {"ssl-client-cert": alice.headers()["ssl-client-cert"]}
 refusals = [
     ("header_ambiguous", plain, [*cert.items(), *cert.items()], "127.0.0.1"),

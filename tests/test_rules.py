@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,10 +18,12 @@ from hypothesis import strategies as st
 from sslclientcert import ClientIdentity, PresentedChain, TrustStore, rules
 from sslclientcert.rules import Rule
 from sslclientcert.testing import ClientCA, forged_identity
+from sslclientcert.testing._der import BIT_STRING, SEQUENCE, element
 
 from .core.pki import authority, client
 
 CA = ClientCA("Rules CA")
+P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # SEC 2, section 2.4.2
 POLICY, ANY_POLICY = "1.3.6.1.4.1.32473.1.1", "2.5.29.32.0"
 
 # RFC 5280 section 4.2.1.5: one mapping, from 1.2.3 to 1.2.4.
@@ -72,6 +76,8 @@ HOLDS: dict[str, Callable[[], Rule]] = {
     "fingerprint": lambda: rules.fingerprint(fingerprint()),
     "fingerprint in upper case": lambda: rules.fingerprint(fingerprint().upper()),
     "fingerprint with colons": lambda: rules.fingerprint(":".join(fingerprint()[i : i + 2] for i in range(0, 64, 2))),
+    "public key": lambda: rules.spki_sha256(identity().spki_sha256),
+    "public key in upper case": lambda: rules.spki_sha256("00" * 32, identity().spki_sha256.upper()),
     "serial number": lambda: rules.serial_number(0x1234, issuer="CN=Rules CA"),
     "predicate": lambda: rules.predicate(lambda one: one.common_name == "alice"),
 }
@@ -104,6 +110,8 @@ FAILS: dict[str, Callable[[], Rule]] = {
     "another address": lambda: rules.ip_address("10.1.2.4"),
     "another network": lambda: rules.ip_address("192.0.2.0/24", "10.2.0.0/16", "2001:db9::/32"),
     "another fingerprint": lambda: rules.fingerprint("00" * 32),
+    "another public key": lambda: rules.spki_sha256("00" * 32),
+    "the fingerprint as a public key": lambda: rules.spki_sha256(fingerprint()),
     "another serial number": lambda: rules.serial_number(0x1235, issuer="CN=Rules CA"),
     "another issuer's serial number": lambda: rules.serial_number(0x1234, issuer="CN=Other CA"),
     "predicate": lambda: rules.predicate(lambda one: one.common_name == "bob"),
@@ -299,9 +307,29 @@ def test_a_rule_without_values_or_with_an_empty_one_is_a_configuration_fault(
 def test_a_fingerprint_that_is_no_sha_256_is_a_configuration_fault(digest: str) -> None:
     with pytest.raises(ValueError, match="SHA-256"):
         rules.fingerprint("11" * 32, digest)
+    with pytest.raises(ValueError, match=r"spki_sha256\(\) takes SHA-256"):
+        rules.spki_sha256(digest)
 
 
 @pytest.mark.parametrize("network", ["10.0.0.1/8", "10.0.0", "example.org", "10.0.0.0/33", " 10.0.0.1"])
 def test_a_network_that_is_none_is_a_configuration_fault(network: str) -> None:
     with pytest.raises(ValueError, match="."):
         rules.ip_address("10.0.0.0/8", network)
+
+
+def test_a_second_signature_form_changes_the_fingerprint_and_neither_the_serial_number_nor_the_public_key() -> None:
+    """Of an ECDSA signature (r, s), (r, n - s) is valid too, and anybody can compute it."""
+    ca = ClientCA("Twins")
+    certificate = ca.issue("alice").certificate
+    r, s = decode_dss_signature(certificate.signature)
+    der, tbs = certificate.public_bytes(Encoding.DER), certificate.tbs_certificate_bytes
+    algorithm = der[der.index(tbs) + len(tbs) :][:12]  # ecdsa-with-SHA256, without parameters
+    signature = b"\0" + encode_dss_signature(r, P256_ORDER - s)
+    content = element(SEQUENCE, tbs, algorithm, element(BIT_STRING, signature))
+    twin = x509.load_der_x509_certificate(content)
+    store = TrustStore(ca.certificates)
+    one, other = (store.verify(PresentedChain(each)) for each in (certificate, twin))
+    assert one.fingerprint_sha256 != other.fingerprint_sha256
+    assert not rules.fingerprint(one.fingerprint_sha256)(other)
+    assert rules.spki_sha256(one.spki_sha256)(other)
+    assert rules.serial_number(one.serial_number, issuer=one.issuer)(other)

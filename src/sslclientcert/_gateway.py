@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
-from cryptography.hazmat.primitives.serialization import Encoding
-
 from .answers import Answer, answer_to
 from .core.authenticator import ClientCertAuthenticator
 from .core.errors import ClientCertError
@@ -43,8 +41,8 @@ OnRefusal: TypeAlias = Callable[[ClientCertError, Any], tuple[int, Iterable[tupl
 
 _Value = TypeVar("_Value")
 
-_MOST_REMEMBERED = 1024 * 1024  # of certificates; what is computed of them takes some five times as much
-_OVERHEAD = 512
+_MOST_REMEMBERED = 4 * 1024 * 1024  # bytes of what was computed of identities
+_IDENTITY, _NAME = 2048, 256  # bytes of what is computed of one, and more for each of its alternative names
 _MOST_NAMES = 1024  # far more than servers let through
 _LONGEST_NAME = 64
 
@@ -165,7 +163,7 @@ class PerIdentity(Generic[_Value]):
     """Calls a function for an identity, and remembers the values of those that came last, by the object.
 
     To look for an equal identity would hash a certificate at every request, which costs more than all the rest of it.
-    Bounded by the size of the certificates, to which what is computed of them is proportional.
+    Bounded in bytes, by an estimate: what is computed of an identity grows with its alternative names.
     """
 
     def __init__(self, compute: Callable[[ClientIdentity], _Value]) -> None:
@@ -179,7 +177,7 @@ class PerIdentity(Generic[_Value]):
         if known is not None and known[0] is identity:
             return known[1]
         value = self._compute(identity)
-        self._weight += _OVERHEAD + sum(len(certificate.public_bytes(Encoding.DER)) for certificate in identity.chain)
+        self._weight += _IDENTITY + _NAME * sum(len(of_a_kind) for of_a_kind in vars(identity.sans).values())
         if self._weight > _MOST_REMEMBERED:
             self._values, self._weight = {}, 0
         self._values[id(identity)] = identity, value

@@ -30,6 +30,7 @@ __all__ = [
     "serial_number",
     "spiffe_id",
     "spiffe_trust_domain",
+    "spki_sha256",
     "subject",
     "upn",
     "uri",
@@ -197,13 +198,26 @@ def ip_address(*networks: str) -> Rule:
 def fingerprint(*digests: str) -> Rule:
     """The SHA-256 of the certificate is one of these: hexadecimal of either case, with or without colons.
 
-    Let certificates in with it, and keep none out (`~`): an ECDSA signature has a second valid form, so whoever holds a
-    certificate can give it another fingerprint. What is to be kept out is revoked by its CA.
+    Accept certificates with it, and do not keep any out with it (`~`): an ECDSA signature has a second valid form, so
+    anybody can give an ECDSA certificate a second fingerprint. To keep a certificate out, have its CA revoke it.
+    `spki_sha256` and `serial_number` do not change.
     """
+    return _one_of("fingerprint", _digests("fingerprint", digests), lambda identity: (identity.fingerprint_sha256,))
+
+
+def spki_sha256(*digests: str) -> Rule:
+    """The SHA-256 of the public key is one of these: hexadecimal of either case, with or without colons.
+
+    It is of the SubjectPublicKeyInfo, as DER. It stays when a certificate is renewed with the same key.
+    """
+    return _one_of("spki_sha256", _digests("spki_sha256", digests), lambda identity: (identity.spki_sha256,))
+
+
+def _digests(name: str, digests: tuple[str, ...]) -> tuple[str, ...]:
     normal = tuple(digest.replace(":", "").lower() for digest in digests)
     if not all(len(digest) == 64 and set(digest) <= set("0123456789abcdef") for digest in normal):
-        raise ValueError("fingerprint() takes SHA-256 digests: 64 hexadecimal digits (SHA-1 has 40 and is not enough)")
-    return _one_of("fingerprint", normal, lambda identity: (identity.fingerprint_sha256,))
+        raise ValueError(f"{name}() takes SHA-256 digests: 64 hexadecimal digits (SHA-1 has 40 and is not enough)")
+    return normal
 
 
 def serial_number(number: int, *, issuer: str) -> Rule:

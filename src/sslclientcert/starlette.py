@@ -60,7 +60,12 @@ class ClientCertUser(BaseUser):
     @property
     @override
     def identity(self) -> str:
-        """The certificate's SHA-256 fingerprint. It is never ambiguous, and changes when the certificate is renewed."""
+        """The certificate's SHA-256 fingerprint.
+
+        It is never one for two certificates, and it changes when the certificate is renewed. An ECDSA certificate can
+        have two, since anybody can give its signature a second valid form. To count or to block clients, use
+        `client_identity.spki_sha256`, or the issuer with the serial number.
+        """
         return self.client_identity.fingerprint_sha256
 
 

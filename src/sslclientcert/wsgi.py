@@ -148,7 +148,10 @@ class ClientCertMiddleware:
 
 def _path(environ: WSGIEnvironment) -> str:
     path: str = environ.get("PATH_INFO", "")
-    return path.encode("latin-1").decode("utf-8", "surrogateescape")
+    try:
+        return path.encode("latin-1").decode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # a server that does not keep to PEP 3333 has decoded it
+        return path
 
 
 class _Variables(NamedTuple):

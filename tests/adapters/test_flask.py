@@ -559,7 +559,7 @@ def test_the_configuration_makes_the_authenticator(bundle: str, alice: IssuedCer
         SSLCLIENTCERT_PROXY="traefik",
         SSLCLIENTCERT_HEADER="x-client-cert",
         SSLCLIENTCERT_TRUSTED_PROXIES=["127.0.0.1", "10.0.0.0/8"],
-        SSLCLIENTCERT_SHARED_SECRET="x-secret: open sesame",
+        SSLCLIENTCERT_SHARED_SECRET="x-secret: open sesame it is me",
         SSLCLIENTCERT_MAX_HEADER_BYTES="9000",
         SSLCLIENTCERT_AUTHORIZE=rules.common_name("alice"),
         SSLCLIENTCERT_CRL=None,
@@ -567,7 +567,7 @@ def test_the_configuration_makes_the_authenticator(bundle: str, alice: IssuedCer
     ClientCert(app)
     app.add_url_rule("/", view_func=name_of_client)
     value = alice.headers("traefik")["x-forwarded-tls-client-cert"]
-    headers = {"x-client-cert": value, "x-secret": "open sesame"}
+    headers = {"x-client-cert": value, "x-secret": "open sesame it is me"}
     client = app.test_client()
     assert client.get("/", headers=headers).text == "hello alice"
     assert client.get("/", headers=headers, environ_base={"REMOTE_ADDR": "10.9.9.9"}).status_code == 200

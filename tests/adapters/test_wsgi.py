@@ -353,6 +353,20 @@ def test_an_exempt_path_needs_no_certificate_and_shows_none(
 
 
 @pytest.mark.parametrize(
+    ("told", "status"),
+    [
+        *(("/\u010daj", 200), ("/\u010daj".encode().decode("latin-1"), 200)),  # decoded, and as PEP 3333 has it
+        *(("/\u010daje", 403), ("/\U0001f600", 403), ("/\ud800", 403), ("/caj", 403)),
+    ],
+)
+def test_a_path_that_a_server_has_decoded_beyond_latin_1_is_compared_as_it_is(
+    told: str, status: int, ca: ClientCA, application: Application
+) -> None:
+    app = ClientCertMiddleware(application, ca.authenticator(), exempt=["/\u010daj"])
+    assert call(app, {"PATH_INFO": told}).status.startswith(str(status))
+
+
+@pytest.mark.parametrize(
     "path", ["/", "/healthz/", "/healthz/x", "/HEALTHZ", "/healthz2", "//healthz", "/api/healthz", ""]
 )
 def test_only_the_exact_path_is_exempt(path: str, ca: ClientCA, application: Application) -> None:

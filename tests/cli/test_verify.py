@@ -81,7 +81,31 @@ def test_the_request_headers_of_every_proxy_are_accepted(
     said = command("verify", "--ca", "ca.crt", "--proxy", proxy, "-", stdin=block(alice.headers(proxy)))
     assert said.status == 0
     assert "ACCEPTED  CN=alice,O=Example" in said.out
-    assert "its address is not known here" in said.out
+    assert "whoever it was: --peer says its address" in said.out
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (["--peer", "127.0.0.1"], None),
+        (["--peer", "unix"], None),
+        (["--peer", "10.244.3.7", "--trusted-proxies", "10.244.3.0/28, unix"], None),
+        (["--peer", "10.0.0.1", "--trusted-proxies", "10.244.3.0/28"], "proxy_untrusted"),
+        (["--peer", "127.0.0.6"], "proxy_untrusted"),
+        (["--peer", "203.0.113.9"], "proxy_untrusted"),
+        (["--peer", ""], "proxy_untrusted"),
+        (["--peer", "", "--trusted-proxies", "unaddressed"], None),
+    ],
+)
+def test_a_replay_answers_as_the_application_would_to_that_peer(
+    command: Command, alice: IssuedCertificate, options: list[str], code: str | None
+) -> None:
+    said = command("verify", "--ca", "ca.crt", "--json", *options, "-", stdin=block(alice.headers()))
+    assert (said.json["code"], said.status) == (code, int(code is not None))
+    assert not said.err
+    shown = command("verify", "--ca", "ca.crt", *options, "-", stdin=block(alice.headers())).out
+    assert "The sender counts as the proxy" not in shown
+    assert f"sent by {options[1]}" in shown
 
 
 def test_the_certificate_header_may_have_another_name(command: Command, alice: IssuedCertificate) -> None:
@@ -389,6 +413,9 @@ def test_the_bundle_may_come_through_a_pipe(command: Command, ca: ClientCA) -> N
         (["--ca", "ca.crt", "--proxy", "nginxx", "leaf.crt"], "unknown proxy 'nginxx'; did you mean 'nginx'?"),
         (["--ca", "ca.crt", "--header", "not a name", "leaf.crt"], "'not a name' is not a header name"),
         (["leaf.crt"], "--ca"),
+        (["--ca", "ca.crt", "--trusted-proxies", "unix", "header.txt"], "--trusted-proxies goes with --peer"),
+        (["--ca", "ca.crt", "--peer", "127.0.0.1", "leaf.crt"], "--peer goes with headers"),
+        (["--ca", "ca.crt", "--peer", "::1", "--trusted-proxies", "nginx", "header.txt"], "'nginx' is not an address"),
     ],
 )  # fmt: skip
 def test_a_fault_of_usage_is_said_in_a_line_that_names_the_file(

@@ -176,7 +176,7 @@ def test_the_headers_of_other_proxies_are_never_looked_at(proxy: ProxyName, stor
 
 @pytest.mark.parametrize("proxy", ROWS)
 def test_the_guarded_names_are_those_of_the_row_in_every_spelling(proxy: ProxyName, store: TrustStore) -> None:
-    authenticator = ClientCertAuthenticator(store, proxy=proxy, shared_secret=("X_Secret", "s"))
+    authenticator = ClientCertAuthenticator(store, proxy=proxy, shared_secret=("X_Secret", "correct horse battery"))
     read = {name for name in PROXIES[proxy].headers if name is not None}
 
     assert authenticator.guarded_headers == {*read, "x-secret"}
@@ -699,64 +699,78 @@ def test_a_scope_whose_client_is_no_address_is_refused(client_member: Any, ingre
         ingress.authenticate_scope(scope_of(headers_of(ALICE), client_member))
 
 
+SECRET, OLD_SECRET = "correct horse battery", "Tr0ub4dor&3-and-more"
+
+
 def test_a_shared_secret_must_come_along(store: TrustStore) -> None:
-    authenticator = ClientCertAuthenticator(store, shared_secret=("X-Proxy-Secret", "hunter2"), trusted_proxies="*")
+    authenticator = ClientCertAuthenticator(store, shared_secret=("X-Proxy-Secret", SECRET), trusted_proxies="*")
     headers = headers_of(ALICE)
 
-    assert is_of(authenticator.authenticate({**headers, "x-proxy-secret": "hunter2"}, peer=ADDRESS), ALICE)
-    for wrong in (
-        "",
-        "hunter",
-        "hunter22",
-        "HUNTER2",
-        " hunter2",
-        "hunter2 ",
-        "hunter2,hunter2",
-        "h\xfcnter2",
-        "\ud800",
-    ):
+    assert is_of(authenticator.authenticate({**headers, "x-proxy-secret": SECRET}, peer=ADDRESS), ALICE)
+    wrong = ["", SECRET[:-1], SECRET + "2", SECRET.upper(), f" {SECRET}", f"{SECRET} ", f"{SECRET},{SECRET}"]
+    for value in (*wrong, OLD_SECRET, "h\xfcnter2", "\ud800"):
         with refused("proxy_untrusted"):
-            authenticator.authenticate({**headers, "x-proxy-secret": wrong}, peer=ADDRESS)
+            authenticator.authenticate({**headers, "x-proxy-secret": value}, peer=ADDRESS)
     with refused("proxy_untrusted"):
         authenticator.authenticate(headers, peer=ADDRESS)
     with refused("header_ambiguous"):
         authenticator.authenticate(
-            [*headers.items(), ("x-proxy-secret", "hunter2"), ("x-proxy-secret", "hunter2")], peer=ADDRESS
+            [*headers.items(), ("x-proxy-secret", SECRET), ("x-proxy-secret", SECRET)], peer=ADDRESS
         )
     with refused("header_ambiguous"):
-        authenticator.authenticate({**headers, "x_proxy_secret": "hunter2"}, peer=ADDRESS)
+        authenticator.authenticate({**headers, "x_proxy_secret": SECRET}, peer=ADDRESS)
+
+
+@pytest.mark.parametrize("values", [[SECRET, OLD_SECRET], (OLD_SECRET, SECRET)])
+def test_while_a_secret_changes_both_values_hold_and_no_others(values: Any, store: TrustStore) -> None:
+    authenticator = ClientCertAuthenticator(store, shared_secret=("x-proxy-secret", values))
+    headers = headers_of(ALICE)
+    for value in values:
+        assert is_of(authenticator.authenticate({**headers, "x-proxy-secret": value}, peer=ADDRESS), ALICE)
+    for value in (f"{SECRET}, {OLD_SECRET}", f"{SECRET},{OLD_SECRET}", SECRET + OLD_SECRET, ""):
+        with refused("proxy_untrusted"):
+            authenticator.authenticate({**headers, "x-proxy-secret": value}, peer=ADDRESS)
 
 
 def test_a_shared_secret_alone_is_nobody(store: TrustStore) -> None:
-    authenticator = ClientCertAuthenticator(store, shared_secret=("x-proxy-secret", "hunter2"))
+    authenticator = ClientCertAuthenticator(store, shared_secret=("x-proxy-secret", SECRET))
 
-    assert authenticator.authenticate({"x-proxy-secret": "hunter2"}, peer=ADDRESS) is None
+    assert authenticator.authenticate({"x-proxy-secret": SECRET}, peer=ADDRESS) is None
     assert authenticator.authenticate({}, peer=ADDRESS) is None
 
 
 def test_neither_the_secret_nor_what_was_sent_for_it_is_told(
     store: TrustStore, caplog: pytest.LogCaptureFixture
 ) -> None:
-    authenticator = ClientCertAuthenticator(store, shared_secret=("x-proxy-secret", "hunter2"))
+    caplog.set_level(logging.DEBUG)
+    authenticator = ClientCertAuthenticator(store, shared_secret=("x-proxy-secret", [SECRET, OLD_SECRET]))
     with refused("proxy_untrusted") as caught:
-        authenticator.authenticate({**headers_of(ALICE), "x-proxy-secret": "hunter3"}, peer=ADDRESS)
+        authenticator.authenticate({**headers_of(ALICE), "x-proxy-secret": "wrong horse battery"}, peer=ADDRESS)
 
-    for told in (str(caught.value), caplog.text, repr(authenticator), str(caught.value.problem())):
-        assert "hunter" not in told
+    told = [str(caught.value), caplog.text, repr(authenticator), repr(authenticator._secret), str(vars(authenticator))]
+    for text in (*told, str(caught.value.problem()), *(str(vars(record)) for record in caplog.records)):
+        assert "horse" not in text
+        assert "dor&3" not in text
 
 
 @pytest.mark.parametrize(
     "secret",
     [
-        *(("", "x"), ("x", ""), ("x",), ("x", "y", "z"), (), "x-secret: y", ("x", 5), (5, "x"), (None, None)),
-        *(("ssl-client-cert", "x"), ("SSL_CLIENT_VERIFY", "x"), ("x secret", "y"), ("x-secret:", "y")),
-        *(("x-secret", "y\n"), ("x-secret", " y"), ("x-secret", "gehürt")),
+        *(("", SECRET), ("x", ""), ("x",), ("x", SECRET, "z"), (), f"x-secret: {SECRET}", ("x", 5), (5, SECRET)),
+        *((None, None), ("ssl-client-cert", SECRET), ("SSL_CLIENT_VERIFY", SECRET), ("x secret", SECRET)),
+        *(("x-secret:", SECRET), ("x-secret", SECRET + "\n"), ("x-secret", f" {SECRET}"), ("x-secret", SECRET + "ü")),
+        *(("x-secret", "horse battery 1"), ("x-secret", f"{SECRET},{OLD_SECRET}"), ("x-secret", [])),
+        *(("x-secret", [SECRET, ""]), ("x-secret", [SECRET, "short"]), ("x-secret", [SECRET, None])),
+        *(("x-secret", {SECRET: 1}), ("x-secret", SECRET.encode())),
     ],
     ids=ascii,
 )
-def test_a_shared_secret_that_could_never_arrive_is_a_configuration_fault(secret: Any, store: TrustStore) -> None:
-    with pytest.raises(ValueError, match="."):
+def test_a_shared_secret_that_could_never_arrive_or_be_guessed_is_a_configuration_fault_that_does_not_tell_it(
+    secret: Any, store: TrustStore
+) -> None:
+    with pytest.raises(ValueError, match=".") as caught:
         ClientCertAuthenticator(store, shared_secret=secret)
+    assert "horse" not in str(caught.value)
 
 
 # Sizes
@@ -1275,7 +1289,7 @@ def test_the_environment_says_every_option_that_can_be_said_as_text(bundle: str,
             "SSLCLIENTCERT_HEADER": "X-Mine",
             "SSLCLIENTCERT_TRUSTED_PROXIES": "10.0.0.0/8, unix",
             "SSLCLIENTCERT_REQUIRE_PROXY_SUCCESS": "true",
-            "SSLCLIENTCERT_SHARED_SECRET": "X-Secret: hunter2",
+            "SSLCLIENTCERT_SHARED_SECRET": f"X-Secret: {OLD_SECRET}, {SECRET}",
             "SSLCLIENTCERT_MAX_HEADER_BYTES": "10000",
             "SSLCLIENTCERT_MAX_DEPTH": "1",
             "SSLCLIENTCERT_RELOAD_INTERVAL": "0.5",
@@ -1283,7 +1297,7 @@ def test_the_environment_says_every_option_that_can_be_said_as_text(bundle: str,
             "PATH": "/bin",
         }
     )
-    headers = {"x-mine": certificate_header(ALICE), "x-ssl-client-verify": "SUCCESS", "x-secret": "hunter2"}
+    headers = {"x-mine": certificate_header(ALICE), "x-ssl-client-verify": "SUCCESS", "x-secret": SECRET}
 
     assert is_of(authenticator.authenticate(headers, peer="10.0.0.7"), ALICE)
     for name in headers:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -11,7 +13,7 @@ from sslclientcert.core.cache import Cache
 
 
 def filled(count: int, *, entries: int = 100, size: int = 1_000_000, each: int = 1) -> Cache[object, int]:
-    cache: Cache[object, int] = Cache(entries, size, lambda key: 51 if key == "large" else each)
+    cache: Cache[object, int] = Cache(entries, lambda key, _: 51 if key == "large" else each, size)
     for number in range(count):
         cache.put(number, number)
     return cache
@@ -79,7 +81,7 @@ def test_it_never_holds_more_than_it_may_nor_answers_with_another_keys_value(see
     rnd = random.Random(seed)  # noqa: S311
     entries, size = rnd.randint(2, 40), rnd.randint(50, 500)
     sizes = [rnd.randint(0, size) for _ in range(60)]
-    cache: Cache[int, tuple[int, int]] = Cache(entries, size, sizes.__getitem__)
+    cache: Cache[int, tuple[int, int]] = Cache(entries, lambda key, _: sizes[key], size)
     for step in range(3000):
         key = rnd.randrange(60)
         if rnd.random() < 0.5:
@@ -93,7 +95,7 @@ def test_it_never_holds_more_than_it_may_nor_answers_with_another_keys_value(see
 
 
 def test_threads_may_hammer_it() -> None:
-    cache: Cache[int, int] = Cache(64, 64 * 10, lambda _: 10)
+    cache: Cache[int, int] = Cache(64, lambda *_: 10, 64 * 10)
     wrong: list[object] = []
 
     def hammer(seed: int) -> None:
@@ -118,3 +120,43 @@ def test_threads_may_hammer_it() -> None:
         thread.join()
     assert not wrong
     assert len(cache) <= 64
+
+
+SPELLINGS = """
+import gc, os, random, sys
+from sslclientcert.testing import ClientCA
+from sslclientcert.wsgi import ClientCertMiddleware
+
+def memory():
+    gc.collect()
+    with open("/proc/self/statm") as pages:
+        return int(pages.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+names, requests = map(int, sys.argv[1:])
+ca, random = ClientCA(), random.Random(1)
+authenticator = ca.authenticator()
+app = ClientCertMiddleware(lambda environ, start_response: [b"x"], authenticator)
+alice = ca.issue("alice", dns_names=[f"host-{number}.example.org" for number in range(names)])
+environ = alice.environ()
+label = "-----BEGIN%20CERTIFICATE-----"
+rest = environ["HTTP_SSL_CLIENT_CERT"].removeprefix(label)
+places = [at for at, each in enumerate(rest) if each.isalnum() and "%" not in rest[max(0, at - 2) : at + 1]]
+accepted, before = 0, 0
+for number in range(requests):
+    at = sorted(random.sample(places, 12))
+    spelled = "".join(f"%{ord(each):02X}" if place in at else each for place, each in enumerate(rest))
+    accepted += b"".join(app({**environ, "HTTP_SSL_CLIENT_CERT": label + spelled}, lambda *answer: None)) == b"x"
+    if number == 20:
+        before = memory()
+print(accepted, (memory() - before) // 1_000_000)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc says how much memory a process has")
+@pytest.mark.parametrize(("names", "requests"), [(0, 4500), (150, 1500), (600, 500)])
+def test_many_spellings_of_one_certificate_are_bounded_with_all_that_hangs_on_them(names: int, requests: int) -> None:
+    command = [sys.executable, "-c", SPELLINGS, str(names), str(requests)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    accepted, megabytes = map(int, said.split())
+    assert accepted == requests
+    assert megabytes <= 24

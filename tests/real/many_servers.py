@@ -11,17 +11,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from examples.demo.processes import listen, serve
 
 from .servers import DEADLINE_SECONDS, HERE, PROXY_ADDRESS, Application, raw
 
 OF_WSGI = (
     *("gunicorn", "gunicorn header_map=dangerous", "waitress", "wsgiref", "cheroot", "granian wsgi", "hypercorn wsgi"),
-    "uvicorn wsgi",
+    *("uvicorn wsgi", "uvicorn a2wsgi", "aiohttp-wsgi", "tornado", "bjoern"),
 )
 OF_ASGI = ("uvicorn h11", "uvicorn httptools", "hypercorn asgi", "granian asgi", "gunicorn asgi")
 # Others of the same kinds, for what depends on how a server tells the peer.
-OTHERS_OF_WSGI = ("gunicorn gthread", "werkzeug", "uvicorn a2wsgi", "uvicorn asgiref")
+OTHERS_OF_WSGI = ("gunicorn gthread", "werkzeug", "uvicorn asgiref")
 OTHERS_OF_ASGI = ("uvicorn uvloop", "gunicorn uvicorn_worker")
 
 
@@ -69,6 +71,8 @@ def application(
         environ: options of the application's authenticators, as `from_env` reads them.
         unix: listen on a Unix socket instead of a TCP socket.
     """
+    if name == "bjoern":
+        pytest.importorskip("bjoern", reason="bjoern builds with gcc and libev-dev only: pip install bjoern")
     with tempfile.TemporaryDirectory(prefix="server-") as folder, socket.socket() as reserved:
         log, path = Path(folder, "log"), Path(folder, "socket")
         sockets, port, address = [], 0, ["--uds", str(path)]

@@ -34,6 +34,33 @@ def run_werkzeug(listener: socket.socket) -> None:
     make_server(host, port, APPLICATION, threaded=True, fd=listener.fileno()).serve_forever()
 
 
+def run_tornado(listener: socket.socket) -> None:
+    import asyncio
+
+    from tornado.httpserver import HTTPServer
+    from tornado.wsgi import WSGIContainer
+
+    async def run() -> None:
+        listener.setblocking(False)
+        HTTPServer(WSGIContainer(APPLICATION)).add_socket(listener)
+        await asyncio.Event().wait()
+
+    asyncio.run(run())
+
+
+def run_aiohttp_wsgi(listener: socket.socket) -> None:
+    from aiohttp import web
+    from aiohttp_wsgi.wsgi import WSGIHandler
+
+    application = web.Application()
+    application.router.add_route("*", "/{path_info:.*}", WSGIHandler(APPLICATION))
+    web.run_app(application, sock=listener, print=None)
+
+
+def run_bjoern(listener: socket.socket) -> None:
+    importlib.import_module("bjoern").server_run(listener, APPLICATION)
+
+
 def run_cheroot(listener: socket.socket) -> None:
     from cheroot.wsgi import Server
 
@@ -45,5 +72,13 @@ def run_cheroot(listener: socket.socket) -> None:
 
 if __name__ == "__main__":
     _, name, descriptor = sys.argv
-    run = {"wsgiref": run_wsgiref, "waitress": run_waitress, "cheroot": run_cheroot, "werkzeug": run_werkzeug}
+    run = {
+        "aiohttp-wsgi": run_aiohttp_wsgi,
+        "bjoern": run_bjoern,
+        "cheroot": run_cheroot,
+        "tornado": run_tornado,
+        "waitress": run_waitress,
+        "werkzeug": run_werkzeug,
+        "wsgiref": run_wsgiref,
+    }
     run[name](socket.socket(fileno=int(descriptor)))

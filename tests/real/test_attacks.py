@@ -12,6 +12,7 @@ what it lacks. Of the tests elsewhere, the beginning of the name is given.
 | a joined list, a stranger's first | test_a_certificate_slid; core/test_properties: test_no_join_of_two_headers |
 | hop-by-hop removal | test_a_verdict_that_apache, test_without_its_verdict, test_with_every_header_removed |
 | chunked trailers | test_trailers_that_haproxy; test_protocols: test_a_trailer; test_probe: test_a_trailer |
+| trailers that a server joins to an empty header | test_trailers_that_a_server_joins, test_trailers_never_win |
 | XFCC elements through a URI name | test_an_element_smuggled; core/test_decoding: test_an_element_injected |
 | XFCC elements of the client's own | test_an_element_that_a_client_sends |
 | two Envoys, no certificate | test_through_two_envoys, test_a_second_envoy |
@@ -88,9 +89,9 @@ def test_the_table_above_names_tests_that_there_are() -> None:
 
 # What servers make of two spellings, and of a header that comes twice: the proxy's own and a client's
 
-DROP = ("gunicorn", "gunicorn asgi", "waitress")  # names with an underscore
-JOIN = ("gunicorn header_map=dangerous", "hypercorn wsgi", "uvicorn wsgi", "wsgiref")
-LAST_WINS = ("cheroot", "granian wsgi")
+DROP = ("gunicorn", "gunicorn asgi", "waitress", "bjoern")  # names with an underscore
+JOIN = ("gunicorn header_map=dangerous", "hypercorn wsgi", "uvicorn wsgi", "uvicorn a2wsgi", "wsgiref")
+LAST_WINS = ("cheroot", "granian wsgi", "aiohttp-wsgi", "tornado")
 
 
 @pytest.mark.parametrize("name", [*OF_WSGI, *OF_ASGI])
@@ -276,6 +277,46 @@ def test_trailers_that_haproxy_forwards_only_the_deployment_can_stop_where_it_de
     with haproxy(SET_IF_USED, pki, servers(name), tmp_path) as proxy:
         reply = with_trailers(pki, proxy, None, "/haproxy", sent_for(pki, VICTIM, "haproxy"))
     assert became(reply) == whom
+
+
+HAPROXY_WITHOUT_TLS = """
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 30s
+    timeout server 30s
+listen proxy
+    bind 127.0.0.1:@PORT@
+    {lines}
+    server app {upstream}
+"""
+
+
+def by_trailers_alone(recipe: str, upstream: Application, pki: Pki, folder: Path) -> str:
+    """Who a client becomes that sends a victim's headers as trailers, through a HAProxy without TLS."""
+    lines = configuration_of(PROXIES[recipe]).replace("\n", "\n    ")
+    text = HAPROXY_WITHOUT_TLS.format(lines=lines, upstream=upstream.upstream)
+    trailers = "".join(f"{name}: {value}\r\n" for name, value in sent_for(pki, VICTIM, recipe))
+    head = f"POST /{recipe} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    with running("haproxy", text, folder / "haproxy") as proxy:
+        return became(raw((PROXY_ADDRESS, proxy.port), [f"{head}4\r\nbody\r\n0\r\n{trailers}\r\n".encode()]))
+
+
+APPENDS_TRAILERS = ("bjoern", "uvicorn httptools", "uvicorn a2wsgi")
+
+
+def test_trailers_that_a_server_joins_to_empty_headers_only_the_deployment_can_stop(
+    servers: Servers, pki: Pki, tmp_path: Path
+) -> None:
+    """What it lacks: another server, or a proxy whose "no certificate" is not empty."""
+    assert by_trailers_alone("haproxy", servers("bjoern"), pki, tmp_path) == "alice"
+
+
+@pytest.mark.parametrize("name", APPENDS_TRAILERS)
+def test_trailers_never_win_where_no_certificate_is_a_value_that_every_join_breaks(
+    name: str, servers: Servers, pki: Pki, tmp_path: Path
+) -> None:
+    assert by_trailers_alone("rfc9440", servers(name), pki, tmp_path) in ("header_malformed", "header_ambiguous")
 
 
 @pytest.mark.parametrize("name", ["gunicorn", "wsgiref", "uvicorn httptools"])

@@ -15,7 +15,7 @@ def production(tmp_path: Path) -> ClientCertAuthenticator:
     return ClientCertAuthenticator(
         ClientCA("Production CA").write(tmp_path / "ca.crt"),
         trusted_proxies=["192.0.2.1"],
-        shared_secret=("x-proxy-secret", "swordfish"),
+        shared_secret=("x-proxy-secret", "swordfish of the seas"),
         authorize=lambda identity: identity.common_name != "mallory",
     )
 
@@ -53,7 +53,7 @@ def test_after_the_block_everything_is_as_before_even_if_the_test_failed(product
     with pytest.raises(errors.ProxyUntrusted):
         production.authenticate(headers, peer="192.0.2.1")
     with pytest.raises(errors.CertificateUntrusted):
-        production.authenticate(headers | {"x-proxy-secret": "swordfish"}, peer="192.0.2.1")
+        production.authenticate(headers | {"x-proxy-secret": "swordfish of the seas"}, peer="192.0.2.1")
 
 
 def test_blocks_nest(production: ClientCertAuthenticator) -> None:

@@ -19,13 +19,14 @@ from ..core.errors import CertificateMissing, ClientCertError
 from ..core.headers import folded
 from ..core.identity import ClientIdentity
 from ..core.names import rfc4514
+from ..core.peers import DEFAULT_TRUSTED_PROXIES
 from ..core.presented import PresentedChain
 from ..core.proxies import Proxy
 from ..core.status import ends_soon, expiries, odd_certificates, odd_crls
 from ..core.trust import TrustStore
 from .evidence import Evidence, forwarded, hint_of_proxy, read, row_of
 from .facts import serial_number, validity
-from .terminal import add_file, add_json, add_proxy, painted, shown
+from .terminal import Misuse, add_file, add_json, add_proxy, painted, shown
 from .trusted import Trusted, add_at, add_crl, add_max_depth, add_warn_days, as_of
 
 __all__ = ["add_arguments", "run"]
@@ -40,6 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_crl(parser)
     add_proxy(parser)
     parser.add_argument("--header", metavar="NAME", help="another name for the proxy's certificate header")
+    parser.add_argument("--peer", metavar="ADDRESS", help='who sent the headers: an address, or "unix"')
+    parser.add_argument("--trusted-proxies", metavar="LIST", help="as in the application, with commas; with --peer")
     add_at(parser)
     add_max_depth(parser)
     add_warn_days(parser)
@@ -53,6 +56,8 @@ def run(
     crl: str | None,
     proxy: str,
     header: str | None,
+    peer: str | None,
+    trusted_proxies: str | None,
     at: dt.datetime | None,
     max_depth: int,
     warn_days: dt.timedelta,
@@ -60,7 +65,7 @@ def run(
 ) -> int:
     """Judge what a file holds, and print the answer.
 
-    Not checked: that the headers came from the proxy (any peer is taken for it), and possession of the key.
+    Not checked: possession of the key; and that the headers came from the proxy, unless `peer` says from whom.
 
     Parameters:
         file: its path, or "-".
@@ -68,6 +73,8 @@ def run(
         crl: the path of the CRLs.
         proxy: the name of the row by which headers are decoded and held against each other.
         header: another name for the row's certificate header.
+        peer: the address that the headers came from, as the server tells it, or "unix"; the proxy's if None.
+        trusted_proxies: as for `ClientCertAuthenticator`, with commas; its default if None.
         at: the time of validation, aware; now if None.
         max_depth: the most intermediates.
         warn_days: how long before its end a certificate of the verified path is worth a warning.
@@ -83,9 +90,14 @@ def run(
     row = row_of(proxy, header)
     trusted = Trusted.read(ca, crl, max_depth)
     evidence = read(file)
+    if peer is None and trusted_proxies is not None:
+        raise Misuse("--trusted-proxies goes with --peer, which says who sent the headers")
+    if peer is not None and evidence.certificates:
+        raise Misuse("--peer goes with headers, and the file holds certificates")
+    sender = ("unix", "unix") if peer is None else (peer, trusted_proxies or DEFAULT_TRUSTED_PROXIES)
     identity, refusal = None, None
     try:
-        identity = _judged(evidence, row, trusted.store, at)
+        identity = _verified(evidence, row, trusted.store, at, sender)
     except ClientCertError as error:
         refusal = error
     now, said = as_of(at)
@@ -100,7 +112,7 @@ def run(
         }
         print(json_format.dumps(answer, indent=2))
     else:
-        lines = [*_found(evidence, row), f"by:    {shown(trusted.source)}, as of {said}", ""]
+        lines = [*_found(evidence, row, peer), f"by:    {shown(trusted.source)}, as of {said}", ""]
         if identity is not None:
             lines += [*_verified_path(identity, ca, now), "", *_acceptance(identity)]
         elif refusal is not None:
@@ -113,17 +125,24 @@ def run(
     return int(identity is None)
 
 
-def _judged(evidence: Evidence, row: Proxy, store: TrustStore, at: dt.datetime | None) -> ClientIdentity:
-    """Return the verified identity.
+def _verified(
+    evidence: Evidence, row: Proxy, store: TrustStore, at: dt.datetime | None, sender: tuple[str, str | Sequence[str]]
+) -> ClientIdentity:
+    """Return the verified identity; `sender` is the peer, and the peers that are trusted.
 
     Raises:
         ClientCertError: there is none.
+        Misuse: the trusted peers are not what they should be.
     """
     if evidence.certificates:
         return store.verify(PresentedChain.from_der(evidence.certificates), at=at)
-    authenticator = ClientCertAuthenticator(store, proxy=row, trusted_proxies="unix")
+    peer, trusted_proxies = sender
+    try:
+        authenticator = ClientCertAuthenticator(store, proxy=row, trusted_proxies=trusted_proxies)
+    except ValueError as error:
+        raise Misuse(str(error)) from error
     headers = evidence.sent_by(row)
-    identity = authenticator.authenticate(headers, peer="unix", at=at)
+    identity = authenticator.authenticate(headers, peer=peer, at=at)
     if identity is None:
         raise CertificateMissing(
             f"{row.certificate_header} says that there was no certificate"
@@ -143,14 +162,17 @@ def _warnings(
     yield from odd_crls(bundle, trusted.crls)
 
 
-def _found(evidence: Evidence, row: Proxy) -> Iterator[str]:
+def _found(evidence: Evidence, row: Proxy, peer: str | None) -> Iterator[str]:
     yield f"found: {evidence.description(row)}"
     if evidence.headers:
         read_by_row = {folded(name) for name in row.headers if name is not None}
         for name, value in evidence.headers:
             if folded(name) in read_by_row:
                 yield f"       {shown(name)}: {shown(value, 60)}".rstrip()
-        yield "       The sender counts as the proxy, whoever it was: its address is not known here."
+    if peer is not None:
+        yield f"       sent by {shown(peer)}"
+    elif evidence.headers:
+        yield "       The sender counts as the proxy, whoever it was: --peer says its address."
 
 
 def _line(number: int, certificate: x509.Certificate, now: dt.datetime) -> str:

@@ -6,21 +6,22 @@ import contextlib
 import dataclasses
 import datetime as dt
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias, overload
 
-from .cache import Cache, interned
+from .cache import Cache, interned, weight
 from .consistency import Companions
 from .decision import Decision, Reporter, Rule, require_authorized
 from .errors import CertificateMissing, ClientCertError, HeaderTooLarge
 from .headers import HeaderReader, HeaderValues, RequestHeaders, read_pem
 from .identity import ClientIdentity
 from .options import OPTIONS, PREFIX, from_environment, options_of, taken_ca
-from .peers import DEFAULT_TRUSTED_PROXIES, SharedSecret, TrustedProxies, peer_of_environ, peer_of_scope, peers_of
+from .peers import DEFAULT_TRUSTED_PROXIES, TrustedProxies, peer_of_environ, peer_of_scope, peers_of
 from .presented import PresentedChain, presented_by
 from .proxies import Proxy, ProxyName, proxy_named
 from .recognition import OtherProxies
 from .reload import StrPaths
+from .secret import SharedSecret
 from .trust import TrustStore, store_of
 from .validation import validate
 
@@ -62,7 +63,7 @@ class ClientCertAuthenticator:
             127.0.0.1, ::1 and unix sockets. What lets every peer through is logged as a warning.
         authorize: a rule that every identity must pass: called with it, must return exactly True. See `rules`.
         require_proxy_success: refuse unless the proxy's own verdict came along exactly once and says success.
-        shared_secret: name and value of a header that the proxy must send along, compared in constant time.
+        shared_secret: name and value of a header that the proxy must send along, or a list of values while it changes.
         max_header_bytes: the most that all headers of the proxy together may hold, in characters.
         max_depth, clock_skew, reload_interval: where `trust` is a path. See `TrustStore` and `TrustStore.from_file`.
         audit: called with a `Decision` for every identity and every refusal, in the request's thread; not for anonymous
@@ -84,7 +85,7 @@ class ClientCertAuthenticator:
         trusted_proxies: str | Iterable[str] | TrustedProxies = DEFAULT_TRUSTED_PROXIES,
         authorize: Rule | None = None,
         require_proxy_success: bool = False,
-        shared_secret: tuple[str, str] | None = None,
+        shared_secret: tuple[str, str | Sequence[str]] | None = None,
         max_header_bytes: int = DEFAULT_MAX_HEADER_BYTES,
         max_depth: int | None = None,
         reload_interval: float | None = None,
@@ -110,7 +111,7 @@ class ClientCertAuthenticator:
         of_path = {"crl": crl, "max_depth": max_depth, "reload_interval": reload_interval, "clock_skew": clock_skew}
         self._store = store_of(trust, of_path)
         self._peers = peers_of(self.proxy, trusted_proxies, self._secret)
-        self._cache: Cache[HeaderValues, _Remembered] = Cache(cache_entries)
+        self._cache = Cache[HeaderValues, _Remembered](cache_entries, lambda key, value: weight(key, value[0]))
 
     @classmethod
     def from_env(cls, prefix: str = PREFIX, environ: Mapping[str, str] | None = None) -> ClientCertAuthenticator:
@@ -118,7 +119,7 @@ class ClientCertAuthenticator:
 
         Parameters:
             prefix: what the variables' names start with. `CA` is required; `CRL`, `PROXY`, `HEADER`,
-                `TRUSTED_PROXIES`, `REQUIRE_PROXY_SUCCESS`, `SHARED_SECRET` (`header: value`), `MAX_HEADER_BYTES`,
+                `TRUSTED_PROXIES`, `REQUIRE_PROXY_SUCCESS`, `SHARED_SECRET` (`header: new, old`), `MAX_HEADER_BYTES`,
                 `MAX_DEPTH`, `RELOAD_INTERVAL` and `CLOCK_SKEW` (seconds), and `CACHE_ENTRIES` are as in the class.
                 `CA`, `CRL` and `TRUSTED_PROXIES` may be several, with commas.
             environ: where to look; `os.environ` if not given.

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Hashable
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from .headers import HeaderValues
+from .identity import ClientIdentity
 from .locks import ForkSafeLock
 
 __all__ = ["Cache", "interned", "weight"]
 
 _SIZE = 16 * 1024 * 1024
-_ENTRY_OVERHEAD = 3072  # the identity, its certificates and their place in the dictionaries
+_CERTIFICATE = 4096  # cryptography's object, and its share of the identity and of the dictionaries
+_NAME = 256  # an alternative name, as an object of cryptography and as text in the identity
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -29,13 +31,13 @@ class Cache(Generic[K, V]):
     Parameters:
         entries: how many.
         size: in bytes.
-        weigh: returns the bytes of an entry, by its key.
+        weigh: returns the bytes of an entry, with all that hangs on it.
     """
 
-    def __init__(self, entries: int, size: int = _SIZE, weigh: Callable[[K], int] | None = None) -> None:
+    def __init__(self, entries: int, weigh: Callable[[K, V], int], size: int = _SIZE) -> None:
         self._entries = entries // 2
         self._size = size // 2
-        self._weigh: Callable[[Any], int] = weight if weigh is None else weigh
+        self._weigh = weigh
         self._lock = ForkSafeLock()
         self.clear()
 
@@ -56,7 +58,7 @@ class Cache(Generic[K, V]):
 
     def put(self, key: K, value: V) -> None:
         """Keep a value, unless it alone is over the bound."""
-        size = self._weigh(key)
+        size = self._weigh(key, value)
         if size > self._size or not self._entries:
             return
         with self._lock:
@@ -77,6 +79,11 @@ def interned(values: HeaderValues) -> HeaderValues:
     return certificate, chain, *shared, *others
 
 
-def weight(values: HeaderValues) -> int:
-    """Return the bytes of an entry whose key these values are."""
-    return sum(map(len, filter(None, values))) + _ENTRY_OVERHEAD
+def weight(values: HeaderValues, identity: ClientIdentity) -> int:
+    """Return the bytes of an entry: the headers, and the identity with its certificates and names.
+
+    A certificate of 150 names is 4 KB of DER, and 38 KB in memory.
+    """
+    names = sum(len(of_a_kind) for of_a_kind in vars(identity.sans).values()) + len(identity.policies)
+    certificates = max(1, len(identity.chain) - 1)  # the anchor is the bundle's
+    return sum(map(len, filter(None, values))) + certificates * _CERTIFICATE + names * _NAME

@@ -40,11 +40,11 @@ def _paths(text: str) -> str | tuple[str, ...]:
     return (first, *others) if others else first
 
 
-def _header_and_value(text: str) -> tuple[str, str]:
-    name, colon, value = text.partition(":")
-    if not colon or not name.strip() or not value.strip():
-        raise ValueError("say the header's name, a colon, and its value")
-    return name.strip(), value.strip()
+def _header_and_values(text: str) -> tuple[str, list[str]]:
+    name, colon, values = text.partition(":")
+    if not colon or not name.strip() or not values.strip():
+        raise ValueError("say the header's name, a colon, and its value, or several with commas")
+    return name.strip(), [value.strip() for value in values.split(",")]
 
 
 OPTIONS: Parsers = {
@@ -54,7 +54,7 @@ OPTIONS: Parsers = {
     "header": str,
     "trusted_proxies": str,
     "require_proxy_success": flag,
-    "shared_secret": _header_and_value,
+    "shared_secret": _header_and_values,
     "max_header_bytes": int,
     "max_depth": int,
     "reload_interval": float,

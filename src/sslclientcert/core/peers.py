@@ -20,7 +20,6 @@ middleware/proxy_fix.py.
 
 from __future__ import annotations
 
-import hmac
 import ipaddress
 import logging
 import re
@@ -29,12 +28,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .errors import ProxyUntrusted, quoted
-from .proxies import TOKEN, Proxy
+from .proxies import Proxy
+from .secret import SharedSecret
 
 __all__ = [
     "DEFAULT_TRUSTED_PROXIES",
     "UNIX",
-    "SharedSecret",
     "TrustedProxies",
     "peer_of_environ",
     "peer_of_scope",
@@ -261,51 +260,6 @@ def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     if isinstance(network, ipaddress.IPv6Network) and network.network_address.ipv4_mapped and network.prefixlen >= 96:
         raise ValueError("write the IPv4 form: peers of a dual-stack socket are compared by that")
     return network
-
-
-class SharedSecret:
-    """A header that the proxy adds and whose value only it and the application know.
-
-    Not checked: that the proxy removes a client's own. A value that does not match refuses, so it need not.
-
-    Parameters:
-        secret: the header's name, and its value.
-
-    Attributes:
-        header: the header's name.
-
-    Raises:
-        ValueError: it could not arrive in a header. The message does not hold the value.
-    """
-
-    def __init__(self, secret: object) -> None:
-        if not isinstance(secret, tuple) or len(secret) != 2 or not all(isinstance(part, str) for part in secret):
-            raise ValueError(
-                'shared_secret is a tuple of a header\'s name and its value, such as ("x-proxy-secret", "...")'
-            )
-        header, value = secret
-        if not TOKEN.fullmatch(header):
-            raise ValueError(f"shared_secret: {header!r} is not the name of a header")
-        if not value or not value.isascii() or not value.isprintable() or value != value.strip():
-            raise ValueError("shared_secret: the value must be printable ASCII, and not start or end with a space")
-        self.header: str = header
-        self._value = value.encode()
-
-    def require(self, sent: str | None) -> None:
-        """Refuse a request without the secret. Compares in constant time.
-
-        Raises:
-            ProxyUntrusted: the message holds neither the secret nor what was sent for it.
-        """
-        # compare_digest wants ASCII text or bytes; a header's text is latin-1, a broken one is no match.
-        if sent is None or not hmac.compare_digest(sent.encode("utf-8", "replace"), self._value):
-            raise ProxyUntrusted(
-                "the request has certificate headers and not the shared secret that the proxy adds to them: either it "
-                "bypassed the proxy, or proxy and application do not have the same secret"
-            )
-
-    def __repr__(self) -> str:
-        return f"<SharedSecret in {self.header}>"
 
 
 _NO_PEERS = (("*",), DEFAULT_TRUSTED_PROXIES)

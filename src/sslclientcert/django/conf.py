@@ -29,6 +29,7 @@ _NAMES: Mapping[str, Names] = {
     "upn": lambda identity: identity.sans.upns,
     "spiffe_id": lambda identity: identity.spiffe_id,
     "fingerprint": lambda identity: identity.fingerprint_sha256,
+    "spki_sha256": lambda identity: identity.spki_sha256,
 }
 _OF_AUTHENTICATOR: Parsers = {**OPTIONS, "authorize": import_string, "audit": import_string}
 _PARSERS: Parsers = {
