@@ -16,11 +16,12 @@ from .errors import CertificateMissing, ClientCertError, HeaderTooLarge
 from .headers import HeaderReader, HeaderValues, RequestHeaders, read_pem
 from .identity import ClientIdentity
 from .options import OPTIONS, PREFIX, from_environment, options_of, taken_ca
-from .peers import DEFAULT_TRUSTED_PROXIES, SharedSecret, TrustedProxies, peer_of_environ, peer_of_scope, peers_of
+from .peers import DEFAULT_TRUSTED_PROXIES, TrustedProxies, peer_of_environ, peer_of_scope, peers_of
 from .presented import PresentedChain, presented_by
 from .proxies import Proxy, ProxyName, proxy_named
 from .recognition import OtherProxies
 from .reload import StrPaths
+from .secret import SharedSecret
 from .trust import TrustStore, store_of
 from .validation import validate
 
