@@ -90,11 +90,7 @@ def run(
     row = row_of(proxy, header)
     trusted = Trusted.read(ca, crl, max_depth)
     evidence = read(file)
-    if peer is None and trusted_proxies is not None:
-        raise Misuse("--trusted-proxies goes with --peer, which says who sent the headers")
-    if peer is not None and evidence.certificates:
-        raise Misuse("--peer goes with headers, and the file holds certificates")
-    sender = ("unix", "unix") if peer is None else (peer, trusted_proxies or DEFAULT_TRUSTED_PROXIES)
+    sender = _sender(evidence, peer, trusted_proxies)
     identity, refusal = None, None
     try:
         identity = _verified(evidence, row, trusted.store, at, sender)
@@ -123,6 +119,15 @@ def run(
         )
         print("\n".join(lines))
     return int(identity is None)
+
+
+def _sender(evidence: Evidence, peer: str | None, trusted_proxies: str | None) -> tuple[str, str | Sequence[str]]:
+    """Return who sent the headers, and who may."""
+    if peer is None and trusted_proxies is not None:
+        raise Misuse("--trusted-proxies goes with --peer, which says who sent the headers")
+    if peer is not None and evidence.certificates:
+        raise Misuse("--peer goes with headers, and the file holds certificates")
+    return ("unix", "unix") if peer is None else (peer, trusted_proxies or DEFAULT_TRUSTED_PROXIES)
 
 
 def _verified(

@@ -275,9 +275,8 @@ class ClientCertAuthenticator:
         with self._companions.suspecting_the_clock(values):
             identity, begins, ends = validate(trust, presented, moment)
         if at is None:
-            self._cache.put(
-                values if is_pem else interned(values), (identity, begins.timestamp(), ends.timestamp(), trust)
-            )
+            key = values if is_pem else interned(values)
+            self._cache.put(key, (identity, begins.timestamp(), ends.timestamp(), trust))
         return identity
 
     def _present(self, values: HeaderValues) -> PresentedChain | None:

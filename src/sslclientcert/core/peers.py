@@ -51,7 +51,6 @@ _log = logging.getLogger("sslclientcert")
 _UNADDRESSED = "unaddressed"
 _LOOPBACK = ("127.0.0.0/8", "::1/128")
 _MOST_REMEMBERED = 1024
-_SHORTEST_SECRET = 16
 
 _WORDS_FOR_UNIX = frozenset({UNIX, "localhost", "<local>", "0.0.0.0"})  # noqa: S104  # nothing to bind to
 _PROXY_FIXED_TWICE = "one of the addresses in X-Forwarded-For"
