@@ -114,11 +114,12 @@ def run(
         elif refusal is not None:
             names = {one.certificate.subject for one in trusted.store.current().bundle.certificates}
             lines += [*_presented(evidence, row, names, ca, now), *_refusal(refusal, evidence, row)]
-        lines += (
-            ["", *(f"{painted('WARNING', 'yellow')}   {shown(warning)}" for warning in warnings)] if warnings else []
-        )
-        print("\n".join(lines))
+        print("\n".join([*lines, *_warned(warnings)]))
     return int(identity is None)
+
+
+def _warned(warnings: Sequence[str]) -> list[str]:
+    return ["", *(f"{painted('WARNING', 'yellow')}   {shown(warning)}" for warning in warnings)] if warnings else []
 
 
 def _sender(evidence: Evidence, peer: str | None, trusted_proxies: str | None) -> tuple[str, str | Sequence[str]]:
