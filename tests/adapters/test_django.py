@@ -35,7 +35,7 @@ from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory, override_settings
 
 from sslclientcert.asgi import ClientCertMiddleware as AsgiMiddleware
-from sslclientcert.django import authenticator, backends, client_cert_required, client_identity
+from sslclientcert.django import authenticator, backends, client_cert_required, client_identity, middleware
 from sslclientcert.django.backends import ClientCertBackend
 from sslclientcert.django.middleware import ClientCertMiddleware
 from sslclientcert.django.users import find_user
@@ -235,6 +235,20 @@ def test_in_an_exempt_view_nothing_is_judged_and_nothing_left(
             assert SEEN.identity is None
             assert not [name for name in SEEN.header_names if "cert" in name.lower()]
         assert get(f"{path}/nowhere").status_code == 403
+
+
+def test_no_url_is_resolved_twice_where_no_view_is_exempt(
+    ca: ClientCA, alice: IssuedCertificate, rf: RequestFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def resolve(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(middleware, "resolve", resolve)
+    with configured({"AUTHENTICATOR": ca.authenticator()}):
+        with pytest.raises(AssertionError):
+            middleware.judge(rf.get("/", headers=alice.headers()))
+        monkeypatch.setattr(middleware, "EXEMPT", [])
+        assert middleware.judge(rf.get("/", headers=alice.headers())) is not None
 
 
 def test_an_exempt_view_is_no_refusal_in_the_log(ca: ClientCA, caplog: pytest.LogCaptureFixture) -> None:

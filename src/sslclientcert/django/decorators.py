@@ -10,7 +10,10 @@ from asgiref.sync import iscoroutinefunction
 from .._gateway import Rule, guarded
 from .requests import require
 
-__all__ = ["client_cert_exempt", "client_cert_required"]
+__all__ = ["EXEMPT", "client_cert_exempt", "client_cert_required"]
+
+EXEMPT: list[object] = []
+"""The exempt views of the process. Where there are none, no URL has to be resolved twice."""
 
 _View = TypeVar("_View", bound=Callable[..., Any])
 
@@ -46,4 +49,5 @@ def client_cert_exempt(view: _View) -> _View:
     paths of the setting `EXEMPT`. The view is as open to everybody who can reach the application as to the kubelet.
     """
     view.client_cert_exempt = True  # type: ignore[attr-defined]  # as csrf_exempt does
+    EXEMPT.append(view)
     return view

@@ -18,6 +18,7 @@ from ..answers import answer_to
 from ..core.errors import ClientCertError, quoted
 from ..core.identity import ClientIdentity
 from .conf import Configuration, configuration
+from .decorators import EXEMPT
 from .requests import ClientCertDenied, client_identity, peer_of, require
 from .users import find_user
 
@@ -175,8 +176,11 @@ def _identity_of(
 
 def _is_marked(request: HttpRequest) -> bool:
     """Say whether the view is one of `client_cert_exempt`."""
+    urlconf = getattr(request, "urlconf", None)
+    if not (get_resolver(urlconf).url_patterns and EXEMPT):  # the first imports the views
+        return False
     try:
-        view = resolve(request.path_info, getattr(request, "urlconf", None)).func
+        view = resolve(request.path_info, urlconf).func
     except Resolver404:
         return False
     return getattr(view, "client_cert_exempt", False) is True
