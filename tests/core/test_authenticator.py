@@ -1101,6 +1101,18 @@ def test_a_remembered_identity_ends_with_its_certificate(store: TrustStore, monk
         authenticator.authenticate(headers_of(short), peer=ADDRESS)
 
 
+def test_a_remembered_identity_holds_from_the_start_of_its_certificate_where_a_clock_was_ahead_and_is_set_right(
+    store: TrustStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    future = client("future", ROOT, start=NOW + dt.timedelta(hours=1), end=NOW + dt.timedelta(days=1))
+    authenticator = ClientCertAuthenticator(store)
+    monkeypatch.setattr(time, "time", (NOW + dt.timedelta(hours=2)).timestamp)
+    assert is_of(authenticator.authenticate(headers_of(future), peer=ADDRESS), future)
+    monkeypatch.setattr(time, "time", NOW.timestamp)
+    with refused("certificate_not_yet_valid"):
+        authenticator.authenticate(headers_of(future), peer=ADDRESS)
+
+
 def test_a_remembered_identity_ends_with_a_ca_above_it(monkeypatch: pytest.MonkeyPatch) -> None:
     from .pki import authority
 

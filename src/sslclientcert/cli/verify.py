@@ -99,14 +99,7 @@ def run(
     now, said = as_of(at)
     warnings = list(_warnings(() if identity is None else identity.chain, trusted, now, warn_days))
     if json:
-        answer = {
-            "accepted": identity is not None,
-            "code": refusal and refusal.code,
-            "detail": refusal and refusal.detail,
-            "identity": identity and identity.as_dict(),
-            "warnings": warnings,
-        }
-        print(json_format.dumps(answer, indent=2))
+        print(json_format.dumps(_answer(identity, refusal, warnings), indent=2))
     else:
         lines = [*_found(evidence, row, peer), f"by:    {shown(trusted.source)}, as of {said}", ""]
         if identity is not None:
@@ -114,21 +107,38 @@ def run(
         elif refusal is not None:
             names = {one.certificate.subject for one in trusted.store.current().bundle.certificates}
             lines += [*_presented(evidence, row, names, ca, now), *_refusal(refusal, evidence, row)]
-        print("\n".join([*lines, *_warned(warnings)]))
+        lines += (
+            ["", *(f"{painted('WARNING', 'yellow')}   {shown(warning)}" for warning in warnings)] if warnings else []
+        )
+        print("\n".join(lines))
     return int(identity is None)
 
 
-def _warned(warnings: Sequence[str]) -> list[str]:
-    return ["", *(f"{painted('WARNING', 'yellow')}   {shown(warning)}" for warning in warnings)] if warnings else []
+def _answer(
+    identity: ClientIdentity | None, refusal: ClientCertError | None, warnings: Sequence[str]
+) -> dict[str, object]:
+    return {
+        "accepted": identity is not None,
+        "code": refusal and refusal.code,
+        "detail": refusal and refusal.detail,
+        "identity": identity and identity.as_dict(),
+        "warnings": warnings,
+    }
 
 
 def _sender(evidence: Evidence, peer: str | None, trusted_proxies: str | None) -> tuple[str, str | Sequence[str]]:
-    """Return who sent the headers, and who may."""
+    """Return the peer that sent the headers, and the peers that are trusted.
+
+    Raises:
+        Misuse: the options do not go with each other, or with the file.
+    """
     if peer is None and trusted_proxies is not None:
         raise Misuse("--trusted-proxies goes with --peer, which says who sent the headers")
-    if peer is not None and evidence.certificates:
+    if peer is None:
+        return "unix", "unix"
+    if evidence.certificates:
         raise Misuse("--peer goes with headers, and the file holds certificates")
-    return ("unix", "unix") if peer is None else (peer, trusted_proxies or DEFAULT_TRUSTED_PROXIES)
+    return peer, trusted_proxies or DEFAULT_TRUSTED_PROXIES
 
 
 def _verified(

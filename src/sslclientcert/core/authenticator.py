@@ -66,8 +66,7 @@ class ClientCertAuthenticator:
         shared_secret: name and value of a header that the proxy must send along, or a list of values while it changes.
         max_header_bytes: the most that all headers of the proxy together may hold, in characters.
         max_depth, clock_skew, reload_interval: where `trust` is a path. See `TrustStore` and `TrustStore.from_file`.
-        audit: called with a `Decision` for every identity and every refusal, in the request's thread; not for anonymous
-            requests. What it raises is not caught.
+        audit: called with a `Decision` for every identity and refusal, in the request's thread. It must not raise.
         cache_entries: how many verified results to keep; 0 for none.
 
     Raises:
