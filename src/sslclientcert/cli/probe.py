@@ -80,8 +80,10 @@ class _Answer:
             # FastAPI and REST framework answer {"detail": ...}; APIFlask and flask-smorest give the title as message.
             said = said.get("detail") or said
         if isinstance(said, dict):
-            said = said["code"] if said.get("code") in _CODES.values() else said.get("message")
-        return next((code for title, code in _CODES.items() if said in (title, code)), None)
+            if said.get("code") in _CODES.values():
+                return str(said["code"])
+            said = said.get("message")
+        return _CODES.get(said) if isinstance(said, str) else None
 
     def names(self, whom: Iterable[str]) -> bool:
         return any(name.encode() in self.body for name in whom)
