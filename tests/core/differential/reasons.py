@@ -16,7 +16,7 @@ from .making import (
     Made,
     Subtree,
 )
-from .model import Path, asked, counts_as_self_signed, is_of, is_usable, status
+from .model import Path, asked, counts_as_self_signed, is_meant, is_of, is_usable, status
 from .openssl import LISTS
 
 
@@ -169,6 +169,18 @@ def leaves_the_bundle(case: Case, path: Path) -> bool:
     return any(below in case.bundle and above not in case.bundle for below, above in itertools.pairwise(path[1:]))
 
 
+def needs_many_checks(case: Case, _: Path) -> bool:
+    """Whether names and key identifiers leave more than 16 pairs of a forwarded CA and another certificate."""
+    children = dict.fromkeys((case.leaf, *case.forwarded))
+    pairs = [
+        (child, issuer)
+        for child in children
+        for issuer in case.members
+        if {child, issuer} & set(case.forwarded) and child.names[1] == issuer.names[0] and is_meant(child, issuer)
+    ]
+    return len(pairs) > 16
+
+
 def is_on_a_list(case: Case, path: Path, *, delta: bool) -> bool:
     return any(
         made.serial in crl.revoked and (crl.delta is not None) is delta
@@ -299,6 +311,12 @@ REASONS = (
         "a CA of the bundle below a forwarded one",
         "a CA that the bundle has linked to an anchor is linked to forwarded CAs no more",
         leaves_the_bundle,
+        always=False,
+    ),
+    Reason(
+        "more than 16 signature checks for a forwarded chain",
+        "a stranger's chain must not cost much",
+        needs_many_checks,
         always=False,
     ),
     Reason(

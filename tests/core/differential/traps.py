@@ -493,7 +493,8 @@ BASES: dict[str, tuple[General, ...]] = {
     ),
     "RID": (General("RID", oid("1.2.3")[2:]),),
     "UPN": (General("UPN", "alice@example.org"),),
-    "SmtpUTF8Mailbox": (General("SmtpUTF8Mailbox", "alice@example.org"),),
+    # RFC 9598 section 6: a constraint of e-mail is written as an rfc822Name.
+    "SmtpUTF8Mailbox": (General("SmtpUTF8Mailbox", "alice@example.org", odd=True),),
 }
 ALTERNATIVES: dict[str, tuple[General, ...]] = {
     "DNS": (
@@ -530,11 +531,21 @@ ALTERNATIVES: dict[str, tuple[General, ...]] = {
         ),
         *(
             General("URI", each)
-            for each in ("https://example.com/", "https://example.com#.example.org", "https://example.com?@example.org")
+            for each in (
+                "https://example.com/",
+                "https://example.com/?@example.org",
+                "https://example.com/#.example.org",
+            )
         ),
         *(
             General("URI", each, odd=True)
-            for each in ("urn:example:alice", "https://alice@example.org/", "https://a%2eexample.org/")
+            for each in (
+                "urn:example:alice",
+                "https://example.com#.example.org",
+                "https://example.com?@example.org",
+                "https://alice@example.org/",
+                "https://a%2eexample.org/",
+            )
         ),
         *(
             General("URI", each, odd=True)
