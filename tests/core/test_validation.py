@@ -813,3 +813,14 @@ def test_the_answer_for_the_client_never_holds_the_detail() -> None:
         TrustStore([ROOT.certificate]).verify(PresentedChain(client("alice", LOWER).certificate))
     assert set(refused.value.problem()) == {"title", "status", "code"}
     assert not any("alice" in str(value) or "Root" in str(value) for value in refused.value.problem().values())
+
+
+def test_a_pin_with_further_certificates_leaves_nothing_behind_in_the_bundle() -> None:
+    pin = client("alice")
+    store = TrustStore([pin.certificate])
+    known = dict(store.current().bundle.links._signed)
+    for _ in range(3):
+        presented = PresentedChain(pin.certificate, (authority("Own").certificate,), is_leaf_bound=False)
+        with pytest.raises(ForwardingInconsistent):
+            store.verify(presented)
+    assert store.current().bundle.links._signed == known

@@ -140,7 +140,7 @@ class _Search:
         self._steps = 0
         self._violations: dict[tuple[ParsedCertificate, ParsedCertificate], str | None] = {}
         self._furthest: tuple[tuple[bool, int, int, bytes], ClientCertError] | None = None
-        self.links: Links = self._bundle.links
+        self.links: Links
 
     def path(self) -> _Path:
         """Return the path, from the leaf to the anchor.
@@ -150,11 +150,11 @@ class _Search:
         """
         require_validity(self._leaf, self._at, self._trust.clock_skew)
         require_client_leaf(self._leaf)
+        self.links = Links((), self._forwarded, above=self._bundle.links)
         if self._bundle.by_der.get(self._leaf.der) in self._bundle.anchors:
             if self._leaf.is_self_issued:
                 self._trust.revocation.require_unrevoked(self._leaf, self._leaf, self._at, is_needed=False)
             return (self._leaf,)
-        self.links = Links((), self._forwarded, above=self._bundle.links)
         found = self._extended((self._leaf,))
         if found is not None:
             return found
