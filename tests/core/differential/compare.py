@@ -95,10 +95,10 @@ def _of_refusal(case: Case, openssl: OpenSsl, answer: str) -> str:
         found = path_by_cryptography(case)
         accepted = [found] if found is not None and openssl.accepts_path(case, found) else []
     if not accepted and openssl.accepts_bundle(case):
-        # With several CAs of one name, it may have taken the list of one that is not on the path.
-        accepted = [path for path in paths if openssl.accepts_path(case, path, every_list=True)] or (
-            [path for path in paths if reasons_of(case, path)] if case.crls else []
-        )
+        # With several CAs of one name, what a path alone comes to depends on the order, or on another one's list.
+        accepted = [path for path in paths if openssl.accepts_path(case, path, every_list=True)] or [
+            path for path in paths if reasons_of(case, path)
+        ]
         if not accepted:
             raise Disagreement(f"OpenSSL found a path that nobody made; here {answer}")
     reasons = [(path, reasons_of(case, path)) for path in accepted]

@@ -63,6 +63,10 @@ def is_extended(made: Made, *kinds: str, critical: bool = False) -> bool:
     return made.version == 3 and any(one.oid in kinds and (one.critical or not critical) for one in made.extensions())
 
 
+def namesakes(anchor: Made, case: Case) -> list[Made]:
+    return [one for one in case.bundle if one.names[0] == anchor.names[0] and one.key.private is anchor.key.private]
+
+
 def repeats_a_ca(path: Path) -> bool:
     seen = {(made.names[0], made.key.private) for made in path}
     return len(seen) < len(path)
@@ -193,8 +197,11 @@ REASONS = (
     Reason(
         "does not parse",
         "cryptography does not read it: malformed or doubled extensions, strings with characters that their type "
-        "does not have, X.509 v2; what is forwarded parses in every part, and so does a CRL",
-        lambda case, path: not all(one.parses for one in (*path, *case.forwarded, *(case.crls or ()))),
+        "does not have, X.509 v2; what is forwarded parses in every part, and so does a CRL, and another certificate "
+        "of a partial anchor's name and key",
+        lambda case, path: (
+            not all(one.parses for one in (*path, *case.forwarded, *(case.crls or ()), *namesakes(path[-1], case)))
+        ),
         always=False,  # an issuer's name that cryptography does not read is read from the issuer
     ),
     Reason(
