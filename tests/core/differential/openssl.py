@@ -90,11 +90,12 @@ class OpenSsl:
         the lists are left to the model; for the others `spared` says whether that list alone was missing.
         """
         self.spared = False
-        partial = not counts_as_self_signed(path[-1])
+        top = path[-1]
+        partial = not counts_as_self_signed(top)
         crls = None
         if case.crls is not None and len(path) > 1 and not partial:
             crls = [crl for crl in lists_of(case) or () if every_list or any(is_of(crl, ca) for ca in path[1:])]
-        ask = functools.partial(self.accepts, case, trusted=[path[-1]], untrusted=path[1:-1], partial=partial)
+        ask = functools.partial(self.accepts, case, trusted=[top], untrusted=path[1:-1], partial=partial)
         if ask(crls=crls):
             return True
         # OpenSSL asks for lists from the leaf upwards, and looks at signatures and names only then.
