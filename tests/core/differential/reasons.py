@@ -16,7 +16,7 @@ from .making import (
     Made,
     Subtree,
 )
-from .model import Path, asked, counts_as_self_signed, is_meant, is_of, is_usable, status
+from .model import Path, asked, counts_as_self_signed, is_meant, is_of, is_uncheckable, is_usable, status
 from .openssl import LISTS
 
 
@@ -210,7 +210,7 @@ REASONS = (
         lambda _, path: (
             counts_as_self_signed(path[-1])
             and not path[-1].was_signed_by(path[-1].key)
-            and path[-1].signed_with.digest not in ("SHA-1", "MD5")
+            and not is_uncheckable(path[-1])
         ),
     ),
     Reason(

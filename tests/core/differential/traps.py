@@ -587,7 +587,7 @@ KINDS, KIND_WEIGHTS = tuple(BASES), (6, 4, 3, 3, 4, 0.5, 0.5, 0.7)
 
 def some_name(table: dict[str, tuple[General, ...]], kind: str, dice: random.Random) -> General:
     usual = [one for one in table[kind] if not one.odd]
-    return dice.choice(usual if dice.random() < 0.8 else table[kind])
+    return dice.choice(usual if usual and dice.random() < 0.8 else table[kind])
 
 
 def constrain(made: Made, dice: random.Random, kinds: tuple[str, ...] = ()) -> None:
