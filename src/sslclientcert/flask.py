@@ -73,7 +73,7 @@ class ClientCertHTTPException(HTTPException):
     def __init__(self, error: ClientCertError) -> None:
         super().__init__(error.title)
         self.error = error
-        self.data = {"message": error.title, "code": error.code}
+        self.data: dict[str, str] = {"message": error.title, "code": error.code}
 
     @property
     def name(self) -> str:

@@ -128,7 +128,7 @@ class ParsedCertificate:
     )
 
     def __init__(self, certificate: x509.Certificate) -> None:
-        self.certificate = certificate
+        self.certificate: x509.Certificate = certificate
         self.der: bytes = certificate.public_bytes(Encoding.DER)
         self._tbs, algorithm, signature = children(self.der)
         fields = children(self._tbs)
@@ -137,7 +137,10 @@ class ParsedCertificate:
             # Nobody signed the number of unused bits: were it not zero, one certificate would have two fingerprints.
             raise ValueError("the signature has unused bits (X.690 section 8.6.2)")
         _ = certificate.issuer, certificate.subject  # cryptography parses lazily, and messages need both
-        _, inner_algorithm, self.issuer_der, _, self.subject_der, self.spki = fields[:6]
+        _, inner_algorithm, issuer, _, subject, spki = fields[:6]
+        self.issuer_der: bytes = issuer
+        self.subject_der: bytes = subject
+        self.spki: bytes = spki
         self.issuer: CanonicalName = canonical(self.issuer_der)
         self.subject: CanonicalName = canonical(self.subject_der)
         self.key_kind: str | None = kind_of_key(children(self.spki)[0])

@@ -109,8 +109,8 @@ class RevocationList:
             raise ValueError(f"it {DOES_NOT_PARSE}") from error
         self.name: str = f"the CRL of {quoted(self.issuer_text)} of {self.this_update.isoformat()}"
         self.number: int | None = None
-        self.scope = Scope()
-        self.serial_numbers = SerialNumbers()
+        self.scope: Scope = Scope()
+        self.serial_numbers: SerialNumbers = SerialNumbers()
         self.fault: str | None = None
         self._key_identifier: x509.AuthorityKeyIdentifier | None = None
         self._signature = _Signature(crl, parts)

@@ -77,8 +77,8 @@ class Parts:
         if der[at : at + 1] == _INTEGER:
             at = element(der, at).end
         algorithm = _sequence(der, at)
-        self.algorithm = der[at : algorithm.end]
-        self.has_one_algorithm = der[signed.end :].startswith(self.algorithm)  # RFC 5280 section 5.1.1.2
+        self.algorithm: bytes = der[at : algorithm.end]
+        self.has_one_algorithm: bool = der[signed.end :].startswith(self.algorithm)  # RFC 5280 section 5.1.1.2
         at = _sequence(der, algorithm.end).end
         while der[at : at + 1] in _TIMES:
             at = element(der, at).end

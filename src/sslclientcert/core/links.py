@@ -86,7 +86,7 @@ class Links:
         self._issuers: dict[ParsedCertificate, Sequence[ParsedCertificate]] = {}
         self._signed: dict[tuple[ParsedCertificate, ParsedCertificate], bool] = {}
         self._checks_left = MOST_CHECKS
-        self.is_exhausted = False
+        self.is_exhausted: bool = False
         for anchor in anchors:
             self._add(anchor)
         linked: dict[ParsedCertificate, None] = {}

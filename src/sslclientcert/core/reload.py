@@ -66,8 +66,8 @@ class Files:
         self._crl = crl
         self._interval = interval
         self._make = make
-        self.next_look = 0.0
-        self.lock = ForkSafeLock()
+        self.next_look: float = 0.0
+        self.lock: ForkSafeLock = ForkSafeLock()
         self._seen: tuple[_Stat, ...] | None = None
         self._failed: tuple[_Stat, ...] | None = None
         self.failure: tuple[str | None, dt.datetime | None] = (None, None)

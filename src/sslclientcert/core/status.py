@@ -179,7 +179,7 @@ class WarningLog:
     """
 
     def __init__(self) -> None:
-        self.next_look = 0.0
+        self.next_look: float = 0.0
         self._said: dict[str, float] = {}
 
     def look(self, trust: Snapshot) -> None:
