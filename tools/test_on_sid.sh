@@ -3,12 +3,11 @@
 #
 #     tools/test_on_sid.sh [FOLDER]
 #
-# FOLDER holds the chroot and stays, so that a second run is quick; by default it is under /var/tmp. MIRROR names a mirror.
+# FOLDER holds the chroot and stays, so that a second run is quick; by default it is under /var/tmp. MIRROR names a mirror of Debian; by default it is debootstrap's.
 set -eu
 
 cd "$(dirname "$0")/.."
 root=${1:-/var/tmp/sslclientcert-sid}
-mirror=${MIRROR:-http://deb.debian.org/debian}
 pythons="python3.14 python3.15"
 
 if [ "$(id -u)" != 0 ]; then
@@ -18,7 +17,7 @@ fi
 tools/install_packages.sh debootstrap git
 
 if [ ! -e "$root/etc/debian_version" ]; then
-    debootstrap --variant=minbase --include=ca-certificates,git,make,curl,openssl,python3 sid "$root" "$mirror"
+    debootstrap --variant=minbase --include=ca-certificates,git,make,curl,openssl,python3 sid "$root" ${MIRROR:+"$MIRROR"}
 fi
 mounted() { grep -q " $root/$1 " /proc/mounts; }
 leave() {
