@@ -25,6 +25,9 @@ FRAMEWORKS = "[django,drf,fastapi,flask,starlette]"
 ONCE = [
     "tests/real",
     "tests/docs",
+    "tests/core/differential",
+    "tests/core/test_pkits.py",
+    "tests/core/test_real_bundles.py",
     "tests/adapters/test_examples.py",
     "tests/adapters/test_servers.py",
     "tests/test_architecture.py",
