@@ -56,16 +56,23 @@ def explicit(folder: Path) -> tuple[Party, Party]:
     curve = ("-name", "prime256v1", "-param_enc", "explicit", "-genkey", "-noout", "-out", "ca.key")
     openssl("ecparam", *curve, cwd=folder)
     openssl("req", "-x509", "-key", "ca.key", "-subj", "/CN=Explicit", "-days", "9", "-out", "ca.crt", cwd=folder)
-    return issued_by_openssl(folder)
+    issue_by_openssl(folder)
+    # Not every cryptography reads such a private key, and no test signs with it.
+    root = Party(x509.load_pem_x509_certificate((folder / "ca.crt").read_bytes()), private_key("P-256"))
+    return root, load(folder, "alice.crt", "key")
 
 
 def issued_by_openssl(folder: Path, *options: str) -> tuple[Party, Party]:
     """The root in ca.crt, and a leaf that openssl issues with ca.key."""
+    issue_by_openssl(folder, *options)
+    return load(folder, "ca.crt", "ca.key"), load(folder, "alice.crt", "key")
+
+
+def issue_by_openssl(folder: Path, *options: str) -> None:
     (folder / "key").write_text(Party(ROOT.certificate, private_key("P-256", 1)).key_pem, encoding="ascii")
     request = openssl("req", "-new", "-key", "key", "-subj", "/CN=alice", cwd=folder)
     ca = ("-CA", "ca.crt", "-CAkey", "ca.key", "-set_serial", "7", "-days", "9", "-out", "alice.crt")
     openssl("x509", "-req", *ca, *options, cwd=folder, stdin=request)
-    return load(folder, "ca.crt", "ca.key"), load(folder, "alice.crt", "key")
 
 
 def test_a_ca_whose_key_has_explicit_curve_parameters_issues_nobody(tmp_path: Path) -> None:
