@@ -18,6 +18,8 @@ from .conftest import ALICE, MALLORY, STRANGER, pem, refused
 
 CLIENT = "203.0.113.9"  # whom a server names in REMOTE_ADDR
 
+SECRET = "0123456789abcdef"
+
 
 @pytest.fixture
 def server(store: TrustStore) -> ClientCertAuthenticator:
@@ -97,9 +99,7 @@ def test_it_is_refused_when_an_asgi_application_starts(server: ClientCertAuthent
         ClientCertMiddleware(app, server)
 
 
-@pytest.mark.parametrize(
-    "options", [{"trusted_proxies": "10.0.0.7"}, {"shared_secret": ("x-secret", "0123456789abcdef")}]
-)
+@pytest.mark.parametrize("options", [{"trusted_proxies": "10.0.0.7"}, {"shared_secret": ("x-secret", SECRET)}])
 def test_what_cannot_be_checked_may_not_be_said(store: TrustStore, options: Any) -> None:
     with pytest.raises(ValueError, match="guard the server's socket"):
         ClientCertAuthenticator(store, proxy="environ", **options)
@@ -182,9 +182,7 @@ def test_rules_audit_and_log_are_as_ever(store: TrustStore, caplog: pytest.LogCa
     assert "not_authorized" in caplog.text
 
 
-@pytest.mark.parametrize(
-    "options", [{"require_proxy_success": True}, {"shared_secret": ("x-secret", "0123456789abcdef")}]
-)
+@pytest.mark.parametrize("options", [{"require_proxy_success": True}, {"shared_secret": ("x-secret", SECRET)}])
 def test_an_authenticator_that_demands_more_than_the_certificate_is_refused(store: TrustStore, options: Any) -> None:
     with pytest.raises(ValueError, match="gets a certificate alone"):
         ClientCertAuthenticator(store, **options).authenticate_pem(None)
