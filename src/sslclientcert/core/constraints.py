@@ -114,7 +114,9 @@ def _name(name: x509.GeneralName) -> _Name:
         # RFC 9598: the local part is UTF-8, which no constraint can hold; a host name beyond ASCII is not read.
         text = name.value[element(name.value).content :].decode("utf-8", "replace")
         local, _, host = text.rpartition("@")
-        is_read = name.value[0] == _UTF8_STRING and local and "\ufffd" not in local and _HOST_NAME.fullmatch(host)
+        is_read = (
+            name.value[0] == _UTF8_STRING and local and not {"@", "\ufffd"} & set(local) and _HOST_NAME.fullmatch(host)
+        )
         value = (None, _host(host)) if is_read and _host(host) else None
     return _Name(kind, value, text)
 
