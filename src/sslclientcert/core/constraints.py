@@ -193,8 +193,8 @@ def _subtrees_around(name: _Name) -> list[Any]:
         above = _suffixes(name.value)
         return ["", name.value, *above, *(suffix[1:] for suffix in above)]
     local, host = name.value if name.kind == "e-mail" else (None, name.value)
-    mailbox = [f"@{host}"] if name.kind == "e-mail" else []
-    return [host, *_suffixes(host), *mailbox, *([] if local is None else [f"{local}@{host}"])]
+    mailboxes = [] if local is None else [f"@{host}", f"{local}@{host}"]
+    return [host, *_suffixes(host), *mailboxes]
 
 
 class Constraints:
