@@ -218,7 +218,7 @@ KERNEL = (
     *("validation", "links", "certificate", "policy", "constraints", "signatures", "names"),
     *("revocation", "crl", "entries"),
 )
-MOST_CODE = {"src": 7_686, "core": 3_896, "kernel": 1_393}  # the budgets: 6,700, 3,100 and 1,250
+MOST_CODE = {"src": 7_689, "core": 3_899, "kernel": 1_396}  # the budgets: 6,700, 3,100 and 1,250
 MOST_LINES_OF_A_CORE_MODULE = 330
 MOST_LINES_OF_A_FUNCTION = 40
 LONGER_FUNCTIONS = {

@@ -407,6 +407,8 @@ def test_a_cross_certificate_from_a_ca_that_is_not_there_is_no_anchor_beside_its
     cross = authority("Lower", OTHER, key=private_key("P-256", 3))
     assert anchor_parties(ROOT, lower, cross) == {ROOT}
     assert anchor_parties(cross) == {cross}
+    (why,) = bundle(ROOT, lower, cross).unusable.values()
+    assert "its issuer, 'CN=Other', is not in the bundle, where another certificate has its name" in why
 
 
 def test_a_self_signed_certificate_whose_signature_is_wrong_is_unusable() -> None:
@@ -434,6 +436,8 @@ def test_a_cross_certificate_is_no_anchor_where_the_left_out_certificate_has_its
 def test_below_a_left_out_certificate_of_an_unreadable_subject_only_the_self_signed_are_anchors(odd: bytes) -> None:
     left_out = labelled("CERTIFICATE", odd).encode()
     assert anchors(OTHER, INTERMEDIATE, left_out=left_out) == {"CN=Other"}
+    (why,) = bundle(OTHER, INTERMEDIATE, left_out=left_out).unusable.values()
+    assert "its issuer, 'CN=Root', is not in the bundle, where another certificate has its name or one that" in why
 
 
 def test_roots_of_one_name_that_signed_themselves_with_sha_1_are_anchors(tmp_path: Path) -> None:

@@ -184,10 +184,13 @@ class Bundle:
         self.links: Links = Links(self.anchors, [one for one in others if one not in self.unusable])
         for one in self.links.unlinked:
             named = quoted(rfc4514(one.certificate.issuer))
-            self.unusable[one] = (
-                f"the bundle has a certificate named {named}, its issuer, and no usable one whose key has signed it. "
-                "Put the right CA certificate into the bundle, or take this one out"
+            found = (
+                f"the bundle has a certificate named {named}, its issuer, and no usable one whose key has signed it"
+                if _has_issuer(one, there)
+                else f"its issuer, {named}, is not in the bundle, where another certificate has its name or one that "
+                "cannot be read"
             )
+            self.unusable[one] = f"{found}. Put the right CA certificate into the bundle, or take this one out"
             if one.scheme is None:
                 self.unusable[one] = weak_signature(one).detail
 

@@ -50,10 +50,14 @@ def counts_as_self_signed(made: Made) -> bool:
     return made.is_self_issued and is_meant(made, made) and fits(made, made.key)
 
 
+def has_readable_subject(made: Made) -> bool:
+    return made.raw_subject is None and all(one.is_readable for rdn in made.subject for one in rdn)
+
+
 def is_partial_anchor(made: Made, case: Case) -> bool:
     """Whether the issuer's name is missing in the bundle, for it and for any certificate of its name and key."""
-    if case.junk or any(one.raw_subject is not None for one in case.bundle):
-        return False
+    if case.junk or not all(has_readable_subject(one) for one in case.bundle):
+        return False  # what cannot be read may be the issuer
 
     def is_complete(one: Made) -> bool:
         others = (other.names[0] for other in case.bundle if other is not one)

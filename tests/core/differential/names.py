@@ -34,6 +34,17 @@ class Attribute:
         return sequence(oid(self.oid), tlv(self.tag, self.octets))
 
     @property
+    def is_readable(self) -> bool:
+        """Whether OpenSSL reads it in a name: of a type that it knows, and of that type's characters."""
+        if self.tag not in CODECS:
+            return self.tag == NUMERIC
+        try:
+            self.octets.decode(CODECS[self.tag].replace("ascii", "latin-1"))
+        except UnicodeDecodeError:
+            return False
+        return True
+
+    @property
     def canonical(self) -> tuple[str, int, bytes]:
         """Without regard to the type of string, the case of ASCII letters, and white space but for one space inside."""
         if self.tag not in CODECS:
