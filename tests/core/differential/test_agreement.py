@@ -23,13 +23,11 @@ CASES = int(os.environ.get("SSLCLIENTCERT_DIFFERENTIAL_CASES", "1000"))
 SEED = int(os.environ.get("SSLCLIENTCERT_DIFFERENTIAL_SEED", "5280"))
 BATCHES = 10
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")  # cryptography's
-COUNTS: collections.Counter[str] = collections.Counter()
 
 
 @pytest.mark.parametrize("batch", range(BATCHES))
 def test_the_library_accepts_nothing_that_openssl_refuses_and_refuses_only_for_known_reasons(batch: int) -> None:
-    counts, failures = run(range(SEED + batch, SEED + CASES, BATCHES))
-    COUNTS.update(counts)
+    _, failures = run(range(SEED + batch, SEED + CASES, BATCHES))
     assert not failures, f"{len(failures)} disagreements, the first:\n{failures[0]}"
 
 
@@ -57,11 +55,13 @@ def test_where_its_place_alone_says_which_certificate_is_the_leaf_every_other_on
 
 
 def test_the_random_cases_are_worth_comparing() -> None:
-    """Both answers are common, and so the comparison above has compared something."""
-    if COUNTS.total() < CASES:
-        pytest.skip("the cases ran in other processes")
-    assert COUNTS["both accept"] > CASES / 5
-    assert COUNTS["both refuse"] > CASES / 10
+    """Both answers are common, and so the comparison above has compared something.
+
+    It compares a quarter of them again: with several processes no one of them has seen all.
+    """
+    counts, _ = run(range(SEED, SEED + CASES // 4))
+    assert counts["both accept"] > counts.total() / 5
+    assert counts["both refuse"] > counts.total() / 10
 
 
 def accepts_every_signature(case: Case) -> Accepted | str:
