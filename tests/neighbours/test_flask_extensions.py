@@ -3,6 +3,7 @@
 # pyright: reportMissingImports=false
 from __future__ import annotations
 
+import importlib
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -33,28 +34,20 @@ def apiflask() -> Flask:
     return app
 
 
-def flask_restx() -> Flask:
-    from flask_restx import Api, Resource
-
-    class Orders(Resource):  # type: ignore[misc]
-        def get(self) -> object:
-            return who()
-
+def with_resources(package: str) -> Flask:
+    extension = importlib.import_module(package)
+    orders = type("Orders", (extension.Resource,), {"get": lambda _: who()})
     app = Flask("orders")
-    Api(app).add_resource(Orders, "/orders")
+    extension.Api(app).add_resource(orders, "/orders")
     return app
+
+
+def flask_restx() -> Flask:
+    return with_resources("flask_restx")
 
 
 def flask_restful() -> Flask:
-    from flask_restful import Api, Resource
-
-    class Orders(Resource):  # type: ignore[misc]
-        def get(self) -> object:
-            return who()
-
-    app = Flask("orders")
-    Api(app).add_resource(Orders, "/orders")
-    return app
+    return with_resources("flask_restful")
 
 
 def flask_smorest() -> Flask:
