@@ -118,6 +118,16 @@ def test_what_got_through_is_a_table_with_the_line_that_closes_each(command: Com
     assert "To close exact, other case, twice, hop-by-hop for nginx-ingress:" in rows
 
 
+def test_the_name_of_another_header_is_forged_and_named_by_the_remedy(command: Command, ca: ClientCA) -> None:
+    authenticator = ca.authenticator("azure-app-service", header="x-client-cert")
+    with served(ClientCertMiddleware(application, authenticator)) as port:
+        call = ("probe", f"http://127.0.0.1:{port}/", "--proxy", "azure-app-service")
+        other = command(*call)
+        named = command(*call, "--header", "x-client-cert")
+    assert (other.status, named.status) == (0, 1), (other, named)
+    assert "    set x-client-cert on every request, to nothing if there is no certificate\n" in named.out
+
+
 def test_an_application_that_does_not_answer_as_the_library_does_is_never_called_good(command: Command) -> None:
     with served(application) as port:
         said = command("probe", f"http://127.0.0.1:{port}/", "--proxy", "caddy")

@@ -37,6 +37,10 @@ _MOST_BODY = 1 << 20
 _CODES = {each.title: each.code for each in ClientCertError.__subclasses__()}
 _GOT_THROUGH = ("accepted", "refused by the application")
 _MOST_SPELLINGS = 14
+_SHOWS_NOTHING = (
+    "no answer shows that the application reads the proxy's headers. Name a page that answers "
+    "certificate_missing without a certificate, or that names its client"
+)
 
 Line = tuple[str, str]
 
@@ -45,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command to its parser."""
     parser.add_argument("url", metavar="URL", help="a page that needs a certificate, as clients reach it by the proxy")
     parser.add_argument("--proxy", metavar="NAME", help="forge the headers of this proxy alone (default: of all)")
+    parser.add_argument("--header", metavar="NAME", help="another name for the proxy's certificate header")
     parser.add_argument("--cert", metavar="FILE", help="ask with this client certificate (PEM) too")
     parser.add_argument("--key", metavar="FILE", help="its private key, if it is not in the same file")
     parser.add_argument("--cacert", metavar="FILE", help="the CA of the server's certificate (default: the system's)")
@@ -129,7 +134,8 @@ class _Target:
 
 def _request(url: SplitResult, forgery: _Forgery | None) -> bytes:
     target = (url.path or "/") + (f"?{url.query}" if url.query else "")
-    lines = [("Host", url.netloc), ("User-Agent", "sslclientcert-probe"), ("Accept", "*/*")]
+    # As a proxy in front would say: some pass a client's headers on at that word.
+    lines = [("Host", url.netloc), ("User-Agent", "sslclientcert-probe"), ("X-Forwarded-Proto", "https")]
     method, body = "GET", ""
     if forgery is None:
         lines.append(("Connection", "close"))
@@ -168,12 +174,9 @@ def _forgeries(rows: Iterable[Proxy], marker: str) -> Iterator[_Forgery]:
 def _mixed_spellings(name: str) -> list[str]:
     """Return the spellings of a name in which some hyphens are underscores, and some are not."""
     parts = name.split("-")
-    spellings = ["".join(map("".join, zip(parts, (*each, ""), strict=True))) for each in _joints(len(parts) - 1)]
+    joints = itertools.product("-_", repeat=len(parts) - 1)
+    spellings = ["".join(map("".join, zip(parts, (*each, ""), strict=True))) for each in joints]
     return spellings[1:-1][:_MOST_SPELLINGS]  # the first is the name, the last has underscores alone
-
-
-def _joints(count: int) -> Iterator[tuple[str, ...]]:
-    return itertools.product("-_", repeat=count)
 
 
 @dataclass(frozen=True)
@@ -236,14 +239,14 @@ def _remedy(row: Proxy, way: str) -> str:
     """Return what closes a way, in the words of the row's configuration if it has one."""
     names = [name for name in row.headers if name]
     if way in ("underscore", "mixed spelling"):
-        spelled = [name.replace("-", "_") for name in names] + _mixed_spellings(names[0])
-        return _UNDERSCORES.get(
-            row.name, f"drop every header with an underscore in its name, such as {', '.join(spelled)}"
-        )
+        spelled = ", ".join([name.replace("-", "_") for name in names] + _mixed_spellings(names[0]))
+        return _UNDERSCORES.get(row.name, f"drop every header with an underscore in its name, such as {spelled}")
     if way.startswith("trailer"):
         return "drop request trailers at the proxy, or run uvicorn with --http h11"
     if way == "hop-by-hop":
         return "drop the header Connection before these are set (Apache: RequestHeader unset Connection)"
+    if row.certificate_header != PROXIES[row.name].certificate_header:
+        return f"set {row.certificate_header} on every request, to nothing if there is no certificate"
     return f"on every request, unconditionally:\n{configuration_of(row).rstrip()}"
 
 
@@ -288,6 +291,7 @@ def run(
     *,
     url: str,
     proxy: str | None,
+    header: str | None,
     cert: str | None,
     key: str | None,
     cacert: str | None,
@@ -308,7 +312,8 @@ def run(
     split = _checked(url, yes_i_own_this)
     _check_files(split, cert, key)
     marker = f"sslclientcert-probe-{secrets.token_hex(8)}"
-    forgeries = list(_forgeries([row_of(proxy)] if proxy else PROXIES.values(), marker))
+    rows = (row_of(name, header) for name in ([proxy] if proxy else PROXIES))
+    forgeries = list(_forgeries(rows, marker))
     files = {"without": None, **({"with": cert} if cert else {})}
     count = len(files) * (len(forgeries) + 2)
     if dry_run:
@@ -357,10 +362,7 @@ def run(
     if refused is not None:
         why = f"with the client certificate it answers {refused}. Probe with one that the page lets in"
     elif not told:
-        why = (
-            "no answer shows that the application reads the proxy's headers. Name a page that answers "
-            "certificate_missing without a certificate, or that names its client"
-        )
+        why = _SHOWS_NOTHING
     return _report(findings, why, count=count, json=json)
 
 
@@ -369,13 +371,7 @@ def _no_answer(split: SplitResult, which: str, error: Exception) -> Misuse:
     return Misuse(f"{split.netloc}, {which} a client certificate: {type(error).__name__}: {error}{hint}")
 
 
-_COLUMNS = {
-    "proxy": "proxy",
-    "way": "way",
-    "client_certificate": "certificate",
-    "answer": "answer",
-    "outcome": "outcome",
-}
+_HEADS = {"proxy": "proxy", "way": "way", "client_certificate": "certificate", "answer": "answer", "outcome": "outcome"}
 
 
 def _report(findings: list[dict[str, str]], why: str | None, *, count: int, json: bool) -> int:
@@ -408,9 +404,9 @@ def _report(findings: list[dict[str, str]], why: str | None, *, count: int, json
 
 
 def _print_table(findings: list[dict[str, str]]) -> None:
-    widths = {key: max(len(title), *(len(each[key]) for each in findings)) for key, title in _COLUMNS.items()}
-    print("  ".join(title.ljust(widths[key]) for key, title in _COLUMNS.items()).rstrip())
+    widths = {key: max(len(title), *(len(each[key]) for each in findings)) for key, title in _HEADS.items()}
+    print("  ".join(title.ljust(widths[key]) for key, title in _HEADS.items()).rstrip())
     for each in findings:
-        cells = {key: shown(each[key]).ljust(widths[key]) for key in _COLUMNS}
+        cells = {key: shown(each[key]).ljust(widths[key]) for key in _HEADS}
         cells["outcome"] = painted(each["outcome"], "red" if each["outcome"] in _GOT_THROUGH else "yellow")
         print("  ".join(cells.values()))
