@@ -103,7 +103,8 @@ def demo(session: nox.Session) -> None:
 @nox.session
 def test(session: nox.Session) -> None:
     """Run all tests with branch coverage, or those that are named, without."""
-    programs(session, "openssl", "curl", "haproxy", "apache2", "mod_wsgi", "prometheus")
+    proxies = ("haproxy", "apache2", "mod_wsgi", "traffic_server", "sslheaders")
+    programs(session, "openssl", "curl", *proxies, "prometheus")
     editable(session, "once")
     if session.posargs:
         session.run("pytest", *session.posargs)

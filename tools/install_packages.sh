@@ -3,7 +3,8 @@
 #
 #     tools/install_packages.sh make openssl curl haproxy apache2 venv
 #
-# `venv` is Python's module, which Debian has in a package of its own, and `mod_wsgi` Apache's; every other is a program.
+# `venv` is Python's module, which Debian has in a package of its own, `mod_wsgi` Apache's, and `sslheaders` a plugin of
+# Traffic Server; every other is a program.
 set -eu
 
 missing=
@@ -12,6 +13,8 @@ for name in "$@"; do
         chromedriver) package=chromium-driver ;;
         apache2) package=apache2-bin ;; # the program without the service
         mod_wsgi) package=libapache2-mod-wsgi-py3 ;;
+        traffic_server) package=trafficserver ;;
+        sslheaders) package=trafficserver-experimental-plugins ;;
         venv) package=python3-venv ;;
         *) package=$name ;;
     esac
@@ -19,6 +22,8 @@ for name in "$@"; do
         python3 -c 'import ensurepip' 2>/dev/null || missing="$missing $package"
     elif [ "$name" = mod_wsgi ]; then
         [ -e /usr/lib/apache2/modules/mod_wsgi.so ] || missing="$missing $package"
+    elif [ "$name" = sslheaders ]; then
+        [ -e /usr/lib/trafficserver/modules/sslheaders.so ] || missing="$missing $package"
     else
         PATH="$PATH:/usr/sbin" command -v "$name" >/dev/null || missing="$missing $package"
     fi
