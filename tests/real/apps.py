@@ -6,6 +6,7 @@ Configured by the environment (`ClientCertAuthenticator.from_env`), and imported
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
 import os
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
@@ -23,6 +24,14 @@ if TYPE_CHECKING:
 
 SERVED = "TESTS_SERVED"
 """The environment variable that names a file: the application adds to it for whom it has run, a line a request."""
+
+PRODUCTS = {
+    "haproxy-ingress": dataclasses.replace(PROXIES["azure-app-service"], certificate_header="x-ssl-client-cert"),
+    "f5-nginx": PROXIES["nginx"],
+    "traffic-server": PROXIES["apache"],
+    "apache-base64": dataclasses.replace(PROXIES["apache"], name="ours", certificate_encoding="base64-pem"),
+}
+"""How the application reads what docs/proxies/others.md lists: a row, perhaps with another header or encoding."""
 
 _EXEMPT = ("/ready",)
 _TRAILING = "/body"  # a path whose application reads the body before it looks at the headers
@@ -78,8 +87,9 @@ def asgi() -> Any:
 
 
 def _authenticators() -> dict[str, ClientCertAuthenticator]:
-    """One for each row by its name; as `haproxy+verdict`, one that demands the proxy's success; `elsewhere`, to whom
-    the proxy is at another address than that from which anybody here connects; and `anybody`, who trusts every peer.
+    """One for each row by its name, and for each of `PRODUCTS`; as `haproxy+verdict`, one that demands the proxy's
+    success; `elsewhere`, to whom the proxy is at another address than that from which anybody here connects; and
+    `anybody`, who trusts every peer.
     """
     peers = {"elsewhere": "192.0.2.10", "anybody": "*"}
     found = {
@@ -92,6 +102,9 @@ def _authenticators() -> dict[str, ClientCertAuthenticator]:
         if row.verdict_header is not None:
             demanding = {**environ, "SSLCLIENTCERT_REQUIRE_PROXY_SUCCESS": "true"}
             found[f"{name}+verdict"] = ClientCertAuthenticator.from_env(environ=demanding)
+    ca, trusted = os.environ["SSLCLIENTCERT_CA"], os.environ["SSLCLIENTCERT_TRUSTED_PROXIES"]
+    for name, row in PRODUCTS.items():
+        found[name] = ClientCertAuthenticator(ca, proxy=row, trusted_proxies=[trusted])
     return found
 
 

@@ -10,16 +10,9 @@ from markdown_it import MarkdownIt
 
 PAGES = Path(__file__).parents[2] / "docs" / "proxies"
 
-_KINDS = {
-    "nginx": "nginx",
-    "haproxy": "haproxy",
-    "apache": "apache",
-    "caddy": "caddy",
-    "traefik": "traefik",
-    "envoy": "envoy",
-    "rfc9440": "haproxy",
-}
-PROXIES = tuple(_KINDS)
+PROXIES = ("nginx", "haproxy", "apache", "caddy", "traefik", "envoy", "rfc9440")  # the pages of rows of the table
+PRODUCTS = ("traffic-server",)  # and of others
+_KINDS = {"rfc9440": "haproxy", "traffic-server": "trafficserver"}  # of the other pages it is their name
 
 _CADDY_SITE = "{\n\tadmin off\n\tauto_https disable_redirects\n}\nlocalhost:@PORT@ {\n\tbind 127.0.0.1"
 _FOR_LOOPBACK = {
@@ -36,6 +29,11 @@ _FOR_LOOPBACK = {
         "{address: 0.0.0.0, port_value: 443}": "{address: 127.0.0.1, port_value: @PORT@}",
         "port_value: 8000": "port_value: {port}",
     },
+    "trafficserver": {
+        "443:ssl": "@PORT@:ip-in=127.0.0.1:ssl",
+        "/etc/trafficserver/headers.config\n": "@FOLDER@/headers.config\n",
+        "127.0.0.1:8000": "{upstream}",
+    },
 }
 # What makes each forward whatever the client presents, for the application to judge.
 _JUDGED_BY_THE_APPLICATION = {
@@ -48,6 +46,8 @@ _JUDGED_BY_THE_APPLICATION = {
         "require_client_certificate: true": "require_client_certificate: false",
         "VERIFY_TRUST_CHAIN": "ACCEPT_UNTRUSTED",
     },
+    # It refuses a bad certificate all the same: nothing makes it forward one.
+    "trafficserver": {"certification_level INT 2": "certification_level INT 1"},
 }
 
 
@@ -78,7 +78,7 @@ def unsafe(page: str) -> dict[str, str]:
     return found
 
 
-def _changed(texts: list[str], change: str) -> list[str]:
+def changed(texts: list[str], change: str) -> list[str]:
     """Apply a diff: each run of lines, of which those with `-` and ` ` stand in one of the files, once."""
     for run in change.split("@@\n"):
         old, new = ("".join(line[1:] for line in run.splitlines(True) if line[0] in marks) for marks in ("- ", "+ "))
@@ -99,14 +99,14 @@ def configuration(
         verifies: as on the page; or else the application alone judges the client's certificate.
         change: one of the page's `unsafe` changes to it.
     """
-    kind = _KINDS[proxy]
+    kind = _KINDS.get(proxy, proxy)
     changes = {"/etc/ssl/app/": f"{site.site}/", "/etc/client-ca/ca.crt": str(site.bundle), **_FOR_LOOPBACK[kind]}
     if not verifies:
         changes |= _JUDGED_BY_THE_APPLICATION[kind]
     main, *others = blocks(proxy).items()
     texts = [main[1], *(text for _, text in others)]
     if change:
-        texts = _changed(texts, change)
+        texts = changed(texts, change)
     for old, new in changes.items():
         assert any(old in text for text in texts), f"{proxy}.md does not say {old!r}"
         filled = new.replace("{upstream}", upstream).replace("{port}", upstream.rpartition(":")[2])

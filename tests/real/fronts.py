@@ -17,9 +17,11 @@ from examples.demo.nginx import Ingress, nginx
 from sslclientcert.testing import encode
 
 from . import cluster
-from .configurations import Site, blocks, configuration
+from .apps import PRODUCTS
+from .configurations import Site, blocks, changed, configuration, unsafe
 from .kubernetes_api import kubernetes_api
 from .pki import Pki
+from .products import product
 from .rigs import RunningProxy, running
 from .servers import DEADLINE_SECONDS, PROXY_ADDRESS, Application, Headers, Reply, exchange, tls_context
 
@@ -31,7 +33,7 @@ class Front:
     """A proxy in front of the application, on a port of its own.
 
     Attributes:
-        name: the row by which the application reads it.
+        name: the row by which the application reads it, or one of `apps.PRODUCTS`.
         pki: whose certificates the clients show.
         port: where it listens. Caddy answers to the name localhost alone.
     """
@@ -103,7 +105,8 @@ class Front:
 
     def forged(self, way: str, whose: str = "good") -> list[tuple[str, str]]:
         """What the proxy would send for a client; its holder is whom the forger poses as."""
-        genuine = list(encode(x509.load_der_x509_certificate(self.pki.client[whose].der), self.name).items())
+        row = PRODUCTS.get(self.name, self.name)
+        genuine = list(encode(x509.load_der_x509_certificate(self.pki.client[whose].der), row).items())
         twins = [(name.replace("-", "_"), value) for name, value in genuine]
         return {
             "exact": genuine,
@@ -144,40 +147,14 @@ def traefik_ingress_nginx(
             yield started
 
 
-# What the router of OpenShift writes for spec.clientTLS (https://github.com/openshift/router, haproxy-config.template):
-# it sets its headers on every request, and takes no other spelling of them away.
-_OPENSHIFT = """\
-defaults
-    mode http
-    timeout connect 5s
-    timeout client 30s
-    timeout server 30s
-
-frontend fe_sni
-    bind 127.0.0.1:@PORT@ ssl crt {site}/tls.pem ca-file {bundle} {verify} alpn h2,http/1.1
-    http-request set-header X-SSL-Client-Verify %[ssl_c_verify]
-    http-request set-header X-SSL-Client-DER %{{+Q}}[ssl_c_der,base64]
-    default_backend app
-
-backend app
-    server app {upstream}
-"""
-
-
-def openshift(site: Site, upstream: str, *, verifies: bool) -> str:
-    """Return the configuration of HAProxy in OpenShift's router, which refuses bad certificates itself or does not."""
-    verify = "verify required" if verifies else "verify optional crt-ignore-err all ca-ignore-err all"
-    return _OPENSHIFT.format(site=site.site, bundle=site.bundle, upstream=upstream, verify=verify)
-
-
 @contextmanager
 def front(
     name: str, pki: Pki, upstream: Application, folder: Path, *, verifies: bool, change: str = "", row: str = ""
 ) -> Iterator[Front]:
-    """Run the proxy of a page, or ingress-nginx's nginx, in front of the application, until the block ends.
+    """Run the proxy of a page, or the one inside a controller, in front of the application, until the block ends.
 
     Parameters:
-        name: of the page.
+        name: of the page, or of the controller.
         pki: whose server certificate and client CA it gets.
         upstream: the application.
         folder: to make, for this proxy alone.
@@ -190,16 +167,19 @@ def front(
         with traefik_ingress_nginx(pki, upstream.upstream, folder, {"auth-tls-verify-client": mode}) as started:
             yield Front(name=name, pki=pki, port=started.port)
         return
-    if name == "openshift":
-        with running("haproxy", openshift(pki, upstream.upstream, verifies=verifies), folder) as started:
-            yield Front(name=name, pki=pki, port=started.port)
-        return
     if name == "nginx-ingress":
         folder.mkdir()
         ingress = Ingress(upstream=upstream.upstream, ca=pki.bundle, verify_client=mode)
         with nginx(folder, [ingress], certificate=pki.server.certificate, key=pki.server.key) as (port,):
             yield Front(name=name, pki=pki, port=port)
         return
-    kind, text, files = configuration(name, pki, upstream.upstream, verifies=verifies, change=change)
+    if (of_controller := product(name, pki, upstream.upstream, verifies=verifies)) is not None:
+        kind, text, files = of_controller
+        (text,) = changed([text], change) if change else (text,)
+    elif name == "apache-base64":
+        change = unsafe("apache")["The text of the PEM in base64"]
+        kind, text, files = configuration("apache", pki, upstream.upstream, verifies=verifies, change=change)
+    else:
+        kind, text, files = configuration(name, pki, upstream.upstream, verifies=verifies, change=change)
     with running(kind, text, folder, files=files) as started:
         yield Front(name=row or name, pki=pki, port=started.port)

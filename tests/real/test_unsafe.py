@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
@@ -13,13 +14,20 @@ from typing import Any, NamedTuple
 import pytest
 
 from examples.demo.nginx import Ingress, nginx
+from sslclientcert import PROXIES as ROWS
+from sslclientcert import ClientCertAuthenticator
 from sslclientcert.cli import main
+from sslclientcert.wsgi import ClientCertMiddleware
 
-from .configurations import PAGES, PROXIES, unsafe
+from .apps import PRODUCTS
+from .configurations import PAGES, PROXIES, configuration, unsafe
+from .configurations import PRODUCTS as PAGES_OF_PRODUCTS
 from .fronts import Front, front
 from .pki import Pki
+from .products import product
 from .rigs import running
 from .servers import Application, Reply, application
+from .test_probe import served
 
 VICTIM = "let in as somebody else"
 NOBODY, ANYBODY = None, "common-name-only"  # a client without a certificate, and one with a good one of its own
@@ -69,17 +77,44 @@ HOLES = {
         "Underscores let in": UNDERSCORES,
     },
     "rfc9440": {"Set where there is a certificate": SET_CONDITIONALLY, "Underscores let in": UNDERSCORES},
+    "traffic-server": {"Underscores let in": UNDERSCORES},
 }
 # Changes that are no hole for the probe: another format, and one that takes a certificate made for the purpose.
 OTHERS = {
     "nginx": {"The older variable"},
     "haproxy": {"The recipe of Tomcat's SSLValve"},
     "envoy": {"URI and DNS names forwarded"},
+    "apache": {"The text of the PEM in base64"},  # tests/real/test_proxies.py
+    "traffic-server": {"The cache left on"},
+}
+# What docs/proxies/others.md warns of, in the templates of controllers.
+OF_CONTROLLERS = {
+    ("haproxy-ingress", "-    http-request del-header _ -m sub\n"): UNDERSCORES,
+    (
+        "f5-nginx",
+        """\
+-        proxy_set_header X-SSL-Client-Cert $ssl_client_escaped_cert;
+-        proxy_set_header X-SSL-Client-Verify $ssl_client_verify;
+@@
+     server_tokens "on";
++    proxy_set_header X-SSL-Client-Cert $ssl_client_escaped_cert;
++    proxy_set_header X-SSL-Client-Verify $ssl_client_verify;
+""",
+    ): SET_CONDITIONALLY,
 }
 OF_THE_INGRESS = {
     "The certificate not passed": Hole(ANYBODY, "exact", "forwarding_inconsistent", ("exact", "without")),
     "A host without auth-tls-secret": Hole(NOBODY, "exact", VICTIM, ("exact", "without")),
 }
+
+
+class PlainFront(Front):
+    """One that answers plain HTTP alone."""
+
+    @property
+    def url(self) -> str:
+        return f"http://localhost:{self.port}/{self.name}"
+
 
 Stand = Callable[..., AbstractContextManager[Front]]
 Probe = Callable[[Front], tuple[int, set[tuple[str, str]]]]
@@ -91,8 +126,11 @@ def probe(capsys: pytest.CaptureFixture[str]) -> Probe:
 
     def call(probed: Front) -> tuple[int, set[tuple[str, str]]]:
         client = probed.pki.client["good"]
-        files = ["--cacert", str(probed.pki.server_ca), "--cert", str(client.certificate), "--key", str(client.key)]
-        status = main(["probe", probed.url, "--proxy", probed.name, "--json", *files])
+        row = PRODUCTS.get(probed.name) or ROWS[probed.name]
+        options = ["--proxy", row.name, "--header", row.certificate_header, "--cacert", str(probed.pki.server_ca)]
+        if probed.url.startswith("https:"):
+            options += ["--cert", str(client.certificate), "--key", str(client.key)]
+        status = main(["probe", probed.url, "--json", *options])
         found: list[dict[str, Any]] = json.loads(capsys.readouterr().out)["findings"]
         arrived = ("accepted", "refused by the application")
         return status, {(each["way"], each["client_certificate"]) for each in found if each["outcome"] in arrived}
@@ -149,6 +187,66 @@ def test_what_the_page_warns_of_lets_a_forgery_through_and_probe_finds_it(
         hold(hole, opened, probe)
 
 
+@pytest.mark.parametrize("case", OF_CONTROLLERS, ids=[name for name, _ in OF_CONTROLLERS])
+def test_what_a_controllers_template_lets_through_probe_finds(
+    case: tuple[str, str], pki: Pki, upstreams: dict[str, Application], tmp_path: Path, probe: Probe
+) -> None:
+    name, change = case
+    with front(name, pki, upstreams["uvicorn-h11"], tmp_path / name, verifies=False, change=change) as opened:
+        hold(OF_CONTROLLERS[case], opened, probe)
+
+
+@pytest.mark.parametrize("ssl_redirect", ["false", "true"])
+def test_behind_the_fronting_port_of_haproxy_ingress_a_client_that_says_https_keeps_its_own_header(
+    ssl_redirect: str, pki: Pki, upstreams: dict[str, Application], tmp_path: Path, probe: Probe
+) -> None:
+    """Unless `ssl-redirect` is on, as by default: then the header is set on every request."""
+    made = product("haproxy-ingress over plain HTTP", pki, upstreams["uvicorn-h11"].upstream, verifies=True)
+    assert made is not None
+    kind, text, files = made
+    assert " if local-offload" in text
+    if ssl_redirect == "true":
+        text = text.replace(" if local-offload", "")
+    with running(kind, text, tmp_path / "haproxy", files=files) as started:
+        plain = PlainFront(name="haproxy-ingress", pki=pki, port=started.port)
+        forged = plain.forged("exact")
+        assert plain.get_over_plain_http(forged).status == 302
+        reply = plain.get_over_plain_http([*forged, ("X-Forwarded-Proto", "https")])
+        is_victim = ssl_redirect == "false"
+        assert outcome(reply, pki.client["good"].der) == (VICTIM if is_victim else "certificate_missing")
+        assert probe(plain)[0] == is_victim
+
+
+@pytest.mark.parametrize("heading", ["The cache left on", ""])
+def test_a_cache_that_is_left_on_gives_one_clients_page_to_another(heading: str, pki: Pki, tmp_path: Path) -> None:
+    calls = 0
+
+    def page(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        nonlocal calls
+        calls += 1
+        start_response("200 OK", [("Content-Type", "text/plain"), ("Cache-Control", "max-age=60")])
+        return [environ["sslclientcert.identity"].common_name.encode()]
+
+    guard = ClientCertMiddleware(page, ClientCertAuthenticator(pki.bundle, proxy="apache"))
+    with served(guard) as port:
+        diff = unsafe("traffic-server")[heading] if heading else ""
+        kind, text, files = configuration("traffic-server", pki, f"127.0.0.1:{port}", verifies=False, change=diff)
+        text += "CONFIG proxy.config.http.wait_for_cache INT 1\n"
+        files["storage.config"] = "@FOLDER@ 64M\n"
+        with running(kind, text, tmp_path / "proxy", files=files) as started:
+            opened = Front(name="traffic-server", pki=pki, port=started.port)
+            asked = 0
+            while calls == asked < 20:  # until it answers by itself, if it ever does
+                assert opened.get("good").body == b"alice"
+                asked += 1
+                time.sleep(0.05)
+            nobody = opened.get(None)
+    if heading:
+        assert (calls, nobody.status, nobody.body) == (asked - 1, 200, b"alice")
+    else:
+        assert (calls, nobody.status, nobody.code) == (20, 403, "certificate_missing")
+
+
 @pytest.mark.parametrize("heading", OF_THE_INGRESS)
 def test_what_the_page_of_the_ingress_warns_of_lets_a_forgery_through_and_probe_finds_it(
     heading: str, pki: Pki, upstreams: dict[str, Application], tmp_path: Path, probe: Probe
@@ -168,7 +266,7 @@ def test_what_the_page_of_the_ingress_warns_of_lets_a_forgery_through_and_probe_
 
 
 @pytest.mark.parametrize("verifies", [True, False])
-@pytest.mark.parametrize("page", ["nginx-ingress", *PROXIES])
+@pytest.mark.parametrize("page", ["nginx-ingress", "haproxy-ingress", "f5-nginx", *PROXIES, *PAGES_OF_PRODUCTS])
 def test_the_configuration_of_the_page_itself_lets_nothing_through(
     page: str, verifies: bool, stand: Stand, probe: Probe
 ) -> None:
@@ -177,7 +275,7 @@ def test_the_configuration_of_the_page_itself_lets_nothing_through(
 
 
 def test_every_change_that_a_page_warns_of_is_tried() -> None:
-    for page in PROXIES:
+    for page in (*PROXIES, *PAGES_OF_PRODUCTS):
         assert unsafe(page).keys() == HOLES[page].keys() | OTHERS.get(page, set()), page
     for heading in OF_THE_INGRESS:
         assert f"### {heading}\n" in (PAGES / "nginx-ingress.md").read_text(encoding="utf-8")

@@ -37,7 +37,8 @@ from sslclientcert.testing import ClientCA, IssuedCertificate
 from tests.real import rigs
 from tests.real.configurations import PROXIES as PAGES
 from tests.real.configurations import configuration, unsafe
-from tests.real.fronts import openshift, traefik_ingress_nginx
+from tests.real.fronts import traefik_ingress_nginx
+from tests.real.products import openshift
 from tests.real.test_unsafe import HOLES
 
 HERE = Path(__file__).parent
