@@ -19,8 +19,6 @@ from .links import LeftOut
 
 __all__ = ["ParsedBundle", "parse_certificates", "parse_crls", "parsed_certificates"]
 
-_SMALL = 1 << 16  # octets of a file that may be kept, to say what it is instead
-
 
 class ParsedBundle(NamedTuple):
     """What a file of certificates holds, nothing of it verified: those that parse, and those that are left out."""
@@ -47,7 +45,7 @@ def parse_certificates(data: bytes, source: str) -> ParsedBundle:
     Raises:
         ValueError: it holds no certificate, or something that is none.
     """
-    found = (der for (der,) in elements(data, source, CERTIFICATES))
+    found = elements(data, source, CERTIFICATES)
     return sum((_parsed(der, number, source) for number, der in enumerate(found, 1)), ParsedBundle())
 
 
@@ -97,23 +95,19 @@ def parsed_certificates(certificates: Iterable[x509.Certificate]) -> ParsedBundl
 def parse_crls(data: bytes, source: str) -> tuple[RevocationList, ...]:
     """Read certificate revocation lists, PEM (one or several) or DER. Their signatures are not verified.
 
-    No other thread is held up for long, however long a list is.
-
     Raises:
         ValueError: it holds no list, something that is none, or one that does not parse. What parses and cannot be used
             has a `fault`.
     """
     found = elements(data, source, CRLS)
-    del data  # the caller that keeps it no longer either has the memory back before the serial numbers need it
     return tuple(_revocation_list(der, f"{source}: CRL {number}") for number, der in enumerate(found, 1))
 
 
-def _revocation_list(content: list[bytes], name: str) -> RevocationList:
-    small = content[0] if len(content[0]) < _SMALL else b""
+def _revocation_list(der: bytes, name: str) -> RevocationList:
     try:
-        return RevocationList(content)
+        return RevocationList(der)
     except ValueError as error:
-        label = kind_of(small)
+        label = kind_of(der)
         if label is not None and label not in CRLS.labels:
             raise refusal(name, label, CRLS) from error
         raise ValueError(f"{name}: {error}") from error

@@ -1,7 +1,7 @@
-"""Certificate revocation lists of any size: who issued one, when it holds, what it is about, and who signed it.
+"""Certificate revocation lists: who issued one, when it holds, what it is about, what it revokes, and who signed it.
 
-cryptography checks a signature over a new encoding of the whole list: of a million entries for 0.3 s, in which no other
-thread runs. So the hash of what is signed is taken piece by piece, and `entries` reads the entries.
+cryptography parses the list and its entries. It checks a signature over a new encoding of the whole list: of a million
+entries for 0.3 s, in which no other thread runs. So the hash is taken of the bytes that were signed.
 
 Source: RFC 5280 section 5.
 """
@@ -14,9 +14,10 @@ from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.x509.oid import CRLEntryExtensionOID
 
 from .certificate import DOES_NOT_PARSE, ParsedCertificate, matches_authority_key_identifier
-from .entries import PIECE, Parts, SerialNumbers, UnusableError, serial_numbers
+from .der import children
 from .errors import ClientCertError, quoted
 from .names import CanonicalName, canonical, rfc4514
 from .signatures import made_signature, scheme_of
@@ -24,6 +25,11 @@ from .signatures import made_signature, scheme_of
 __all__ = ["RevocationList", "Scope"]
 
 _MOST_SIGNERS = 64
+_UNDERSTOOD_CRITICAL = frozenset({CRLEntryExtensionOID.CRL_REASON, CRLEntryExtensionOID.INVALIDITY_DATE})
+
+
+class _UnusableError(Exception):
+    """A CRL is of a kind that is not processed."""
 
 
 class Scope(NamedTuple):
@@ -90,34 +96,34 @@ class RevocationList:
         fault: why it cannot be used, to follow a colon; None if it can.
 
     Parameters:
-        der: the CRL, in a list of one, from which it is taken: so its memory is free again before that of the serial
-            numbers is needed.
+        der: the CRL.
 
     Raises:
         ValueError: it does not parse.
     """
 
-    def __init__(self, der: list[bytes]) -> None:
+    def __init__(self, der: bytes) -> None:
         try:
-            parts = Parts(der.pop())
-            crl = parts.as_list()
+            crl = x509.load_der_x509_crl(der)
             self.issuer: CanonicalName = canonical(crl.issuer.public_bytes())
             self.issuer_text: str = rfc4514(crl.issuer)
             self.this_update: dt.datetime = crl.last_update_utc
             self.next_update: dt.datetime = crl.next_update_utc or self.this_update
+            self._signature = _Signature(crl, der)
         except Exception as error:  # cryptography has several for what it cannot read
             raise ValueError(f"it {DOES_NOT_PARSE}") from error
         self.name: str = f"the CRL of {quoted(self.issuer_text)} of {self.this_update.isoformat()}"
         self.number: int | None = None
         self.scope: Scope = Scope()
-        self.serial_numbers: SerialNumbers = SerialNumbers()
+        self.serial_numbers: set[int] = set()
         self.fault: str | None = None
         self._key_identifier: x509.AuthorityKeyIdentifier | None = None
-        self._signature = _Signature(crl, parts)
         try:
             self._read_extensions(crl)
-            self.serial_numbers = serial_numbers(parts, is_delta=self.scope.is_delta)
-        except UnusableError as error:
+            for entry in crl:  # a loop, so that other threads run between two entries
+                if _revokes(entry, is_delta=self.scope.is_delta):
+                    self.serial_numbers.add(entry.serial_number)
+        except _UnusableError as error:
             self.fault = str(error)
         except Exception:  # noqa: BLE001  # cryptography has several for what it cannot read
             self.fault = "it has an extension or an entry that does not parse"
@@ -127,7 +133,7 @@ class RevocationList:
 
     def _read_extensions(self, crl: x509.CertificateRevocationList) -> None:
         if crl.next_update_utc is None:
-            raise UnusableError("it has no nextUpdate, which RFC 5280 section 5.1.2.5 demands")
+            raise _UnusableError("it has no nextUpdate, which RFC 5280 section 5.1.2.5 demands")
         for extension in crl.extensions:
             value = extension.value
             if isinstance(value, x509.IssuingDistributionPoint):
@@ -139,7 +145,7 @@ class RevocationList:
             elif isinstance(value, x509.CRLNumber) and not extension.critical:
                 self.number = value.crl_number
             elif extension.critical:
-                raise UnusableError(
+                raise _UnusableError(
                     f"it has the critical extension {extension.oid.dotted_string}, which this library does not process"
                 )
 
@@ -176,13 +182,28 @@ def _scope(point: x509.IssuingDistributionPoint) -> Scope:
         (point.relative_name, "the name of its distribution point is relative to its issuer's"),
     ):
         if is_set:
-            raise UnusableError(f"{what} (issuing distribution point, RFC 5280 section 5.2.5), which is not processed")
+            raise _UnusableError(f"{what} (issuing distribution point, RFC 5280 section 5.2.5), which is not processed")
     points = None if point.full_name is None else frozenset(map(_comparable, point.full_name))
     of_attributes = point.only_contains_attribute_certs
     return Scope(point.only_contains_user_certs, point.only_contains_ca_certs, frozenset() if of_attributes else points)
 
 
-# The signature
+def _revokes(entry: x509.RevokedCertificate, *, is_delta: bool) -> bool:
+    """Say whether an entry revokes: removeFromCRL (RFC 5280 section 5.3.1) does not, where it has a meaning.
+
+    Raises:
+        _UnusableError: it has a critical extension that is not processed, which forbids to use the CRL (section 5.3).
+    """
+    revokes = True
+    for extension in entry.extensions:
+        if extension.critical and extension.oid not in _UNDERSTOOD_CRITICAL:
+            raise _UnusableError(
+                f"an entry of it has the critical extension {extension.oid.dotted_string}, which this library does not "
+                "process (an indirect CRL?)"
+            )
+        if is_delta and isinstance(extension.value, x509.CRLReason):
+            revokes = extension.value.reason is not x509.ReasonFlags.remove_from_crl
+    return revokes
 
 
 class _Signature:
@@ -191,17 +212,17 @@ class _Signature:
     Ed25519, Ed448 and ML-DSA sign no hash, so for these what is signed is kept.
     """
 
-    def __init__(self, crl: x509.CertificateRevocationList, parts: Parts) -> None:
+    def __init__(self, crl: x509.CertificateRevocationList, der: bytes) -> None:
+        signed, algorithm, _ = children(der)
+        # RFC 5280 section 5.1.1.2: both are the same, and only one of them is signed.
+        is_one = algorithm in children(signed)[:2]
         self._value = crl.signature
-        self._scheme = scheme_of(parts.algorithm, crl) if parts.has_one_algorithm else None
+        self._scheme = scheme_of(algorithm, crl) if is_one else None
         self.is_supported = self._scheme is not None
-        self._data = b""
-        if self._scheme is not None and self._scheme.hash is None:
-            self._data = bytes(parts.signed())
-        elif self._scheme is not None and self._scheme.hash is not None:
-            digest, data = hashes.Hash(self._scheme.hash), parts.signed()
-            for at in range(0, len(data), PIECE):
-                digest.update(data[at : at + PIECE])
+        self._data = signed if self._scheme is not None else b""
+        if self._scheme is not None and self._scheme.hash is not None:
+            digest = hashes.Hash(self._scheme.hash)
+            digest.update(signed)
             self._data = digest.finalize()
 
     def is_of(self, issuer: ParsedCertificate) -> bool:

@@ -78,8 +78,8 @@ CRLS = Kind(
 )
 
 
-def elements(data: bytes, source: str, kind: Kind) -> list[list[bytes]]:
-    """Return what a file holds as DER, each in a list of one: so a reader may let go of it.
+def elements(data: bytes, source: str, kind: Kind) -> list[bytes]:
+    """Return what a file holds as DER.
 
     A PEM block that is cut short, that is not base64, or that has the label of another kind refuses the file.
 
@@ -93,7 +93,7 @@ def elements(data: bytes, source: str, kind: Kind) -> list[list[bytes]]:
     """
     whole = _without_line_end(data)
     if is_one_sequence(whole):
-        return [[whole]]
+        return [whole]
     found = []
     for number, label, body in _blocks(data, source):
         if label not in kind.labels:
@@ -151,7 +151,7 @@ def _without_line_end(data: bytes) -> bytes:
 
 def _really(label: str, body: memoryview, kind: Kind) -> str:
     """Return what a PEM block of another label is: Windows writes CERTIFICATE above CRLs too."""
-    if kind is CRLS and label == _CERTIFICATE and kind_of(_decoded(body, label)[0]) == _CRL:
+    if kind is CRLS and label == _CERTIFICATE and kind_of(_decoded(body, label)) == _CRL:
         return "CRL"
     return label
 
@@ -209,7 +209,7 @@ def _guess(data: bytes) -> str:
     return f"it starts with {data[:12].decode()!r}"
 
 
-def _decoded(body: memoryview, name: str) -> list[bytes]:
+def _decoded(body: memoryview, name: str) -> bytes:
     """Decode base64, a piece at a time, since no other thread runs meanwhile."""
     decoded, rest, padded = io.BytesIO(), b"", False
     try:
@@ -227,4 +227,4 @@ def _decoded(body: memoryview, name: str) -> list[bytes]:
             raise ValueError("characters are missing")
     except ValueError as error:
         raise ValueError(f"{name}: it cannot be parsed, as it is not base64: {error}") from error
-    return [decoded.getvalue()]
+    return decoded.getvalue()

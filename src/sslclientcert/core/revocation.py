@@ -56,7 +56,7 @@ class RevocationLists:
         self._by_issuer: dict[CanonicalName, list[RevocationList]] = {}
         for given in crls:
             try:
-                crl = given if isinstance(given, RevocationList) else RevocationList([given.public_bytes(Encoding.DER)])
+                crl = given if isinstance(given, RevocationList) else RevocationList(given.public_bytes(Encoding.DER))
             except ValueError as error:
                 raise ValueError(f"{source}: {error}") from error
             self._by_issuer.setdefault(crl.issuer, []).append(crl)
