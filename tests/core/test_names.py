@@ -19,8 +19,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sslclientcert import PresentedChain
+from sslclientcert.core.consistency import is_openssl_text_of
 from sslclientcert.core.errors import CertificateMalformed
-from sslclientcert.core.names import CanonicalName, canonical, is_openssl_text_of, rfc4514
+from sslclientcert.core.names import CanonicalName, canonical, rfc4514
 from sslclientcert.testing._names import openssl_name
 
 from .conftest import ROOT

@@ -14,8 +14,10 @@ import contextlib
 import re
 from collections.abc import Iterator
 
+from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from .der import element
 from .errors import (
     CertificateExpired,
     CertificateNotYetValid,
@@ -25,11 +27,17 @@ from .errors import (
     quoted,
 )
 from .headers import HeaderValues
-from .names import is_openssl_text_of, rfc4514
+from .names import OPENSSL_NAMES, rfc4514
 from .presented import PresentedChain
 from .proxies import Proxy
 
-__all__ = ["Companions"]
+__all__ = ["Companions", "is_openssl_text_of"]
+
+# An attribute: a type, then a value in which a backslash escapes one character or two hexadecimal digits. A value may
+# end in a lone backslash: the escaped space behind it is lost to whoever trims header values.
+_ATTRIBUTE = re.compile(r"([A-Za-z0-9.-]+)=((?:[^\\,+]|\\[0-9A-Fa-f]{2}|\\.)*+\\?)([,+]|\Z)", re.DOTALL)
+_ESCAPE = re.compile(rb"\\([0-9A-Fa-f]{2}|.|\Z)", re.DOTALL)
+_STRING_TAGS = {0x0C: "utf-8", 0x13: "ascii", 0x14: "latin-1", 0x16: "ascii", 0x1E: "utf-16-be", 0x1C: "utf-32-be"}
 
 _FORWARD_IT = (
     "have the proxy forward it (ingress-nginx: the annotation "
@@ -169,3 +177,62 @@ class Companions:
                     f"{quoted(rfc4514(name))}: they are of two certificates. One may be forged next to the client's "
                     f"own genuine verdict; {_FORWARD_IT}"
                 )
+
+
+# nginx writes names by X509_NAME_print_ex with XN_FLAG_RFC2253: it escapes every byte above ASCII,
+# names attribute types by OpenSSL's short names, and writes the value of a type that it does not know as '#' and DER.
+# Two texts may differ and mean one name, so attributes are compared.
+
+
+def is_openssl_text_of(name: x509.Name, text: str) -> bool:
+    """Say whether `text` is what OpenSSL prints for `name` with XN_FLAG_RFC2253. What cannot be read is not."""
+    ours = rfc4514(name)
+    # OpenSSL writes a character as four escapes of three at most: what is longer need not be read.
+    if text == ours or len(text) > 12 * len(ours):
+        return text == ours
+    try:
+        return list(_read(text)) == [
+            frozenset((attribute.oid.dotted_string, _bytes(attribute.value)) for attribute in rdn)
+            for rdn in reversed(name.rdns)
+        ]
+    except ValueError:
+        return False
+
+
+def _bytes(value: str | bytes) -> bytes:
+    return value if isinstance(value, bytes) else value.encode()
+
+
+def _read(text: str) -> Iterator[frozenset[tuple[str, bytes]]]:
+    rdn: set[tuple[str, bytes]] = set()
+    position, separator = 0, ","
+    while separator:
+        attribute = _ATTRIBUTE.match(text, position)
+        if attribute is None:
+            raise ValueError("not a name in RFC 2253 form")
+        if separator == "," and rdn:
+            yield frozenset(rdn)
+            rdn = set()
+        oid = OPENSSL_NAMES.get(attribute[1], attribute[1])
+        rdn.add((oid, _value(attribute[2])))
+        position, separator = attribute.end(), attribute[3]
+    yield frozenset(rdn)
+
+
+def _value(text: str) -> bytes:
+    if text.startswith("#") and text != "#":
+        return _der_value(bytes.fromhex(text[1:]))
+    return _ESCAPE.sub(_unescaped, text.encode("latin-1"))
+
+
+def _unescaped(escape: re.Match[bytes]) -> bytes:
+    escaped = escape[1]
+    return bytes.fromhex(escaped.decode()) if len(escaped) == 2 else escaped or b" "
+
+
+def _der_value(der: bytes) -> bytes:
+    tag, start, end = element(der)
+    if end != len(der):
+        raise ValueError("bytes behind the value")
+    charset = _STRING_TAGS.get(tag)
+    return der[start:].decode(charset).encode() if charset else der[start:]

@@ -1,23 +1,15 @@
-"""Distinguished names as text: ours (RFC 4514), and OpenSSL's (RFC 2253) that nginx sends beside the certificate.
-
-The facts: both write the last RDN first. RFC 4514 leaves UTF-8 as it is and knows nine attribute types by name; nginx
-calls X509_NAME_print_ex with XN_FLAG_RFC2253, which escapes every byte above ASCII as a backslash and two digits,
-names the types by OpenSSL's short names, and dumps the value of a type that it does not know as '#' and DER. Two
-texts may therefore differ and mean one name, and so names are compared by their attributes.
-"""
+"""Distinguished names: their text (RFC 4514), and the form in which they are compared (OpenSSL's canonical form)."""
 
 from __future__ import annotations
 
 import functools
-import re
-from collections.abc import Iterator
 from typing import TypeAlias
 
 from cryptography import x509
 
 from .der import children, element
 
-__all__ = ["CanonicalName", "attributes", "canonical", "is_openssl_text_of", "rfc4514"]
+__all__ = ["OPENSSL_NAMES", "CanonicalName", "attributes", "canonical", "rfc4514"]
 
 # OpenSSL's short names (crypto/objects/objects.txt) of the attribute types that names are made of.
 _SHORT_NAMES = {
@@ -41,22 +33,18 @@ _SHORT_NAMES = {
     "1.2.643.100": "OGRN=1 SNILS=3 OGRNIP=5",
     "1.3.6.1.4.1.311.60.2.1": "jurisdictionL=1 jurisdictionST=2 jurisdictionC=3",
 }
-_OIDS = {
+OPENSSL_NAMES = {
     short: f"{arc}.{number}"
     for arc, members in _SHORT_NAMES.items()
     for short, number in (member.split("=") for member in members.split())
 }
+"""The dotted OIDs of attribute types by OpenSSL's short names."""
+
 _NAME_OVERRIDES = {
     x509.ObjectIdentifier(oid): short
-    for short, oid in _OIDS.items()
+    for short, oid in OPENSSL_NAMES.items()
     if short != "street"  # STREET in RFC 4514
 }
-
-# An attribute: a type, then a value in which a backslash escapes one character or two hexadecimal digits. A value may
-# end in a lone backslash: the escaped space behind it is lost to whoever trims header values.
-_ATTRIBUTE = re.compile(r"([A-Za-z0-9.-]+)=((?:[^\\,+]|\\[0-9A-Fa-f]{2}|\\.)*+\\?)([,+]|\Z)", re.DOTALL)
-_ESCAPE = re.compile(rb"\\([0-9A-Fa-f]{2}|.|\Z)", re.DOTALL)
-_STRING_TAGS = {0x0C: "utf-8", 0x13: "ascii", 0x14: "latin-1", 0x16: "ascii", 0x1E: "utf-16-be", 0x1C: "utf-32-be"}
 
 # The string types that OpenSSL's canonical form makes alike (ASN1_MASK_CANON), and how it reads their octets.
 _CANONICAL_CHARSETS = {0x0C: "utf-8", 0x13: "latin-1", 0x14: "latin-1", 0x16: "latin-1"}
@@ -64,8 +52,6 @@ _CANONICAL_CHARSETS |= {0x1C: "utf-32-be", 0x1E: "utf-16-be"}
 _OTHER_TAGS = frozenset({0x03, 0x12, 0x30})  # the other types that OpenSSL reads in a name (B_ASN1_PRINTABLE)
 
 CanonicalName: TypeAlias = "tuple[tuple[bytes, ...], ...]"
-
-_Rdn = frozenset[tuple[str, bytes]]
 
 
 def rfc4514(name: x509.Name) -> str:
@@ -118,57 +104,3 @@ def _folded(value: bytes) -> bytes:
     if value[0] >= 0x1C or not content.isascii():
         content = content.decode(charset).encode()
     return b"\x0c" + b" ".join(content.lower().split())
-
-
-def is_openssl_text_of(name: x509.Name, text: str) -> bool:
-    """Say whether `text` is what OpenSSL prints for `name` with XN_FLAG_RFC2253. What cannot be read is not."""
-    ours = rfc4514(name)
-    # OpenSSL writes a character as four escapes of three at most: what is longer need not be read.
-    if text == ours or len(text) > 12 * len(ours):
-        return text == ours
-    try:
-        return list(_read(text)) == [
-            frozenset((attribute.oid.dotted_string, _bytes(attribute.value)) for attribute in rdn)
-            for rdn in reversed(name.rdns)
-        ]
-    except ValueError:
-        return False
-
-
-def _bytes(value: str | bytes) -> bytes:
-    return value if isinstance(value, bytes) else value.encode()
-
-
-def _read(text: str) -> Iterator[_Rdn]:
-    rdn: set[tuple[str, bytes]] = set()
-    position, separator = 0, ","
-    while separator:
-        attribute = _ATTRIBUTE.match(text, position)
-        if attribute is None:
-            raise ValueError("not a name in RFC 2253 form")
-        if separator == "," and rdn:
-            yield frozenset(rdn)
-            rdn = set()
-        oid = _OIDS.get(attribute[1], attribute[1])
-        rdn.add((oid, _value(attribute[2])))
-        position, separator = attribute.end(), attribute[3]
-    yield frozenset(rdn)
-
-
-def _value(text: str) -> bytes:
-    if text.startswith("#") and text != "#":
-        return _der_value(bytes.fromhex(text[1:]))
-    return _ESCAPE.sub(_unescaped, text.encode("latin-1"))
-
-
-def _unescaped(escape: re.Match[bytes]) -> bytes:
-    escaped = escape[1]
-    return bytes.fromhex(escaped.decode()) if len(escaped) == 2 else escaped or b" "
-
-
-def _der_value(der: bytes) -> bytes:
-    tag, start, end = element(der)
-    if end != len(der):
-        raise ValueError("bytes behind the value")
-    charset = _STRING_TAGS.get(tag)
-    return der[start:].decode(charset).encode() if charset else der[start:]

@@ -27,8 +27,8 @@ from sslclientcert import (
     TrustStore,
 )
 from sslclientcert.core.bundle import parse_certificates, parse_crls
+from sslclientcert.core.consistency import is_openssl_text_of
 from sslclientcert.core.decoding import ENCODINGS, MAX_FORWARDED
-from sslclientcert.core.names import is_openssl_text_of
 from sslclientcert.testing import encode
 
 from ..conftest import ALICE, CAROL, ENCODERS, INTERMEDIATE, MALLORY, ROOT, STRANGER
