@@ -126,7 +126,7 @@ def test_an_identity_cannot_be_made_or_changed_by_hand() -> None:
     ca = ClientCA()
     identity = TrustStore(ca.certificates).verify(PresentedChain(ca.issue("alice").certificate))
     with pytest.raises(AttributeError):
-        identity.subject = "CN=admin"
+        identity.subject = "CN=admin"  # type: ignore[misc]  # it is frozen
 
 
 def test_the_rules_are_those_of_the_contract() -> None:

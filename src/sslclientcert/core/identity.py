@@ -52,6 +52,7 @@ class SubjectAlternativeNames:
 _NO_SANS = SubjectAlternativeNames()
 
 
+@dataclasses.dataclass(frozen=True, eq=False, repr=False, init=False)
 class ClientIdentity:
     """A client whose certificate chain a trust store has verified.
 
@@ -84,24 +85,6 @@ class ClientIdentity:
             followed: below a CA that has any, there are no policies.
     """
 
-    __slots__ = (
-        "certificate",
-        "chain",
-        "common_name",
-        "fingerprint_sha256",
-        "issuer",
-        "not_after",
-        "not_before",
-        "organizational_units",
-        "organizations",
-        "policies",
-        "sans",
-        "serial_number",
-        "spiffe_id",
-        "spki_sha256",
-        "subject",
-    )
-
     certificate: x509.Certificate
     chain: tuple[x509.Certificate, ...]
     subject: str
@@ -120,12 +103,6 @@ class ClientIdentity:
 
     def __init__(self) -> None:
         raise TypeError("a ClientIdentity is made by TrustStore.verify; in tests, by sslclientcert.testing")
-
-    def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise AttributeError(f"a ClientIdentity is frozen: {name} cannot be set")
-
-    def __delattr__(self, name: str) -> NoReturn:
-        raise AttributeError(f"a ClientIdentity is frozen: {name} cannot be deleted")
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a ClientIdentity cannot be pickled, since it could not be verified again; keep its pem")

@@ -20,6 +20,7 @@ middleware/proxy_fix.py.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import logging
 import re
@@ -148,7 +149,7 @@ class TrustedProxies:
                         'and not "loopback", "unix", "unaddressed" or "*"'
                     ) from None
         self._entries = ", ".join(entries)
-        self._answers: dict[str | None, bool] = {}
+        self._is_trusted = functools.lru_cache(_MOST_REMEMBERED)(self._admits)
 
     @classmethod
     def made_of(cls, trusted: str | Iterable[str] | TrustedProxies) -> TrustedProxies:
@@ -196,12 +197,7 @@ class TrustedProxies:
             return
         if peer is not None and not isinstance(peer, str):
             raise ProxyUntrusted(f"the server tells the peer as {quoted(peer)}, which is not an address")
-        answer = self._answers.get(peer)
-        if answer is None:
-            if len(self._answers) >= _MOST_REMEMBERED:
-                self._answers.clear()
-            answer = self._answers[peer] = self._admits(peer)
-        if not answer:
+        if not self._is_trusted(peer):
             raise ProxyUntrusted(
                 f"{_described(peer)} sent certificate headers and is not in trusted_proxies ({self._entries}). "
                 f"{_remedy(peer)}"
