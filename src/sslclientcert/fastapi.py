@@ -133,7 +133,7 @@ class MutualTLS(SecurityBase):
         async def required(connection: HTTPConnection, identity: ClientIdentity | None = client) -> ClientIdentity:
             try:
                 if identity is None:
-                    raise self._authenticator.missing(
+                    raise self._authenticator.report.missing(
                         "the route's rule requires a certificate", **_origin_of(connection)
                     )
                 self._authenticator.require_rule(identity, rule, **_origin_of(connection))

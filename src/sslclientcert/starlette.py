@@ -175,7 +175,7 @@ def identity_of(
         return authenticator.authenticate_scope(scope, required=required)
     identity = judged[authenticator]
     if identity is None and required:
-        raise authenticator.missing(
+        raise authenticator.report.missing(
             "the middleware let the request pass without a certificate, and one is required",
             peer=peer_of_scope(scope),
             path=scope.get("path"),

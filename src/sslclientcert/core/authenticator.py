@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime as dt
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias, overload
 
@@ -17,13 +16,13 @@ from .headers import HeaderReader, HeaderValues, RequestHeaders, read_pem
 from .identity import ClientIdentity
 from .options import OPTIONS, PREFIX, from_environment, options_of, taken_ca
 from .peers import DEFAULT_TRUSTED_PROXIES, TrustedProxies, peer_of_environ, peer_of_scope, peers_of
-from .presented import PresentedChain, presented_by
+from .presented import presented_by
 from .proxies import Proxy, ProxyName, proxy_named
 from .recognition import OtherProxies
 from .reload import StrPaths
 from .secret import SharedSecret
-from .trust import TrustStore, store_of
-from .validation import validate
+from .trust import TrustStore, moment_of, store_of
+from .validation import Snapshot, Validated, validate
 
 __all__ = ["DEFAULT_MAX_HEADER_BYTES", "ClientCertAuthenticator", "Decision", "overridden"]
 
@@ -31,26 +30,24 @@ DEFAULT_MAX_HEADER_BYTES = 65536
 """Larger than any header that gunicorn (8190), Envoy (60 KB) or hypercorn (64 KB) let through by default; a leaf with a
 post-quantum key is 11 KB, a chain of four RSA certificates 8 KB."""
 
-_CACHE_ENTRIES = 4096
 _UNSAID: Any = ...
 _At: TypeAlias = dt.datetime | None
 _Read: TypeAlias = Callable[[Any], tuple[HeaderValues, int]]
 _PEM = Proxy(name="PEM", certificate_header="certificate", certificate_encoding="folded-pem")
 
-# Who it is, from when until when, and the snapshot of the trust store that said so; a reload makes another.
-_Remembered: TypeAlias = "tuple[ClientIdentity, float, float, object]"
+# What was decided, and the snapshot of the trust store by which: a reload makes another.
+_Remembered: TypeAlias = "tuple[Validated, Snapshot]"
 
 
 class ClientCertAuthenticator:
     """Turns the headers of a request, and the address they came from, into a verified client identity.
 
-    Not verified, since it cannot be from here: that the client holds the private key of its certificate, and that
-    nobody but the proxy can reach the application. Certificates are public. The proxy must set the header on every
-    request, and `trusted_proxies` must name the proxy and nobody else.
+    Does not check: that the client holds the private key of its certificate, and that only the proxy can reach the
+    application. Certificates are public. The proxy must set the header on every request, and `trusted_proxies` must
+    name the proxy alone.
 
-    Decisions are logged to the logger `sslclientcert`. See the documentation's page on logging.
-
-    Safe to share between threads and to fork. Make one for the process, when the application starts.
+    Make one for the process, when the application starts. It is safe to share between threads, and to fork. It logs
+    its decisions to the logger `sslclientcert`.
 
     Parameters:
         trust: the CA bundle: a path or several (the files are read again when they change), or a TrustStore.
@@ -58,9 +55,8 @@ class ClientCertAuthenticator:
         proxy: a proxy of `PROXIES` by name, or a `Proxy`.
         header: another name for the proxy's certificate header.
         trusted_proxies: the peers that may send these headers: the proxy's own addresses, as few as you can. Also
-            networks, `"unix"` for unix sockets, `"loopback"` for 127.0.0.0/8 and ::1, `"unaddressed"` for a peer of
-            which the server tells no address, and `"*"` for any peer. A list, or a string with commas. By default
-            127.0.0.1, ::1 and unix sockets. What lets every peer through is logged as a warning.
+            networks, `"unix"` for unix sockets, `"loopback"` for 127.0.0.0/8 and ::1, `"unaddressed"` for a peer
+            without an address, and `"*"` for any peer, which logs a warning. A list, or a string with commas.
         authorize: a rule that every identity must pass: called with it, must return exactly True. See `rules`.
         require_proxy_success: refuse unless the proxy's own verdict came along exactly once and says success.
         shared_secret: name and value of a header that the proxy must send along, or a list of values while it changes.
@@ -89,7 +85,7 @@ class ClientCertAuthenticator:
         max_depth: int | None = None,
         reload_interval: float | None = None,
         clock_skew: float | None = None,
-        cache_entries: int = _CACHE_ENTRIES,
+        cache_entries: int = 4096,
         audit: Callable[[Decision], None] | None = None,
     ) -> None:
         self.proxy: Proxy = proxy_named(proxy)
@@ -99,7 +95,7 @@ class ClientCertAuthenticator:
         if authorize is not None and not callable(authorize):
             raise ValueError(f"authorize must be a rule, called with the identity, not {authorize!r}")
         self._authorize = authorize
-        self._report = Reporter(audit)
+        self.report: Reporter = Reporter(audit)
         if max_header_bytes < 1 or cache_entries < 0:
             raise ValueError("max_header_bytes must be positive and cache_entries not negative")
         self._max_header_bytes = max_header_bytes
@@ -110,17 +106,16 @@ class ClientCertAuthenticator:
         of_path = {"crl": crl, "max_depth": max_depth, "reload_interval": reload_interval, "clock_skew": clock_skew}
         self._store = store_of(trust, of_path)
         self._peers = peers_of(self.proxy, trusted_proxies, self._secret)
-        self._cache = Cache[HeaderValues, _Remembered](cache_entries, lambda key, value: weight(key, value[0]))
+        self._cache = Cache[HeaderValues, _Remembered](cache_entries, lambda key, value: weight(key, value[0].identity))
 
     @classmethod
     def from_env(cls, prefix: str = PREFIX, environ: Mapping[str, str] | None = None) -> ClientCertAuthenticator:
         """Make an authenticator from environment variables.
 
         Parameters:
-            prefix: what the variables' names start with. `CA` is required; `CRL`, `PROXY`, `HEADER`,
-                `TRUSTED_PROXIES`, `REQUIRE_PROXY_SUCCESS`, `SHARED_SECRET` (`header: new, old`), `MAX_HEADER_BYTES`,
-                `MAX_DEPTH`, `RELOAD_INTERVAL` and `CLOCK_SKEW` (seconds), and `CACHE_ENTRIES` are as in the class.
-                `CA`, `CRL` and `TRUSTED_PROXIES` may be several, with commas.
+            prefix: what the variables' names start with. `CA` is required, and is `trust`. The others are the class's
+                parameters in capitals, all but `authorize` and `audit`. `SHARED_SECRET` is `header: new, old`; `CA`,
+                `CRL` and `TRUSTED_PROXIES` may be several, with commas.
             environ: where to look; `os.environ` if not given.
 
         Raises:
@@ -170,15 +165,14 @@ class ClientCertAuthenticator:
             headers: a mapping, or (name, value) pairs, of str or latin-1 bytes; all headers of the request, with
                 duplicates if there were any.
             peer: the address of the other end of the connection, as the server tells it; "unix" for a unix socket.
-                None and "" are a peer without an address, which is not trusted. May be left out only with
-                `trusted_proxies="*"`.
+                None and "" are a peer without an address. May be left out only with `trusted_proxies="*"`.
             required: refuse with `certificate_missing` instead of returning None.
             at: the time of validation, aware; now, if not given. For tests and forensics; the cache is left alone.
 
         Raises:
             ClientCertError: everything else. No other exception comes out, whatever the headers are.
             ValueError: `at` has no time zone, or the proxy is `"environ"`, which no header is read for.
-            TypeError: `peer` is left out.
+            TypeError: `peer` is not given.
         """
         if peer is _UNSAID:
             self._peers.require_said()
@@ -213,10 +207,7 @@ class ClientCertAuthenticator:
         return self._authenticate(read_pem, pem, None, required, at)
 
     def authenticate_environ(self, environ: Mapping[str, Any], *, required: bool = False) -> ClientIdentity | None:
-        """The same for the environ of a WSGI request.
-
-        Not seen from here: which of two spellings a header had, and, with some servers, that it came twice.
-        """
+        """The same for the environ of a WSGI request, which does not show which of two spellings a header had."""
         path = environ.get("PATH_INFO")
         return self._authenticate(self._reader.read_environ, environ, peer_of_environ(environ), required, path=path)
 
@@ -229,13 +220,11 @@ class ClientCertAuthenticator:
         self, read: _Read, request: Any, peer: str | None, required: bool, at: _At = None, *, path: str | None = None
     ) -> ClientIdentity | None:
         """Read, verify, authorize, and report: every request goes this way."""
-        if at is not None and at.utcoffset() is None:
-            raise ValueError("at needs a time zone, such as datetime.now(timezone.utc)")
-        identity = None
+        moment, identity = moment_of(at), None
         try:
             values, size = read(request)
             # Without any of the headers it is a health probe, or a request that bypassed the proxy: anonymous.
-            identity = self._verify(values, size, peer, at) if size else None
+            identity = self._verify(values, size, peer, moment, is_now=at is None) if size else None
             if not size:
                 is_environ = read == self._reader.read_environ
                 self._others.warn_of(request, self.proxy, peer, self._peers, is_environ=is_environ)
@@ -244,13 +233,15 @@ class ClientCertAuthenticator:
             elif identity is None and required:
                 raise CertificateMissing("the request has no client certificate, and one is required")
         except ClientCertError as error:
-            self._report.refused(error, peer, path, identity)
+            self.report.refused(error, peer, path, identity)
             raise
         if identity is not None:
-            self._report.accepted(identity, peer, path)
+            self.report.accepted(identity, peer, path)
         return identity
 
-    def _verify(self, values: HeaderValues, size: int, peer: str | None, at: _At) -> ClientIdentity | None:
+    def _verify(
+        self, values: HeaderValues, size: int, peer: str | None, at: dt.datetime, *, is_now: bool
+    ) -> ClientIdentity | None:
         """The pipeline: may the peer speak, what does it say, is that consistent, and is the certificate good."""
         if not (is_pem := len(values) == 1):
             self._peers.require(peer)
@@ -260,32 +251,21 @@ class ClientCertAuthenticator:
             limit = f"max_header_bytes is {self._max_header_bytes}"
             raise HeaderTooLarge(f"the headers of {self.proxy.name} hold {size} characters, and {limit}")
 
-        trust, now = self._store.current(), time.time()
-        remembered = self._cache.get(values) if at is None else None
+        trust = self._store.current()
+        remembered = self._cache.get(values) if is_now else None
         if remembered is not None:
-            identity, since, until, said_by = remembered
-            if said_by is trust and since <= now < until:
-                return identity
+            known, said_by = remembered
+            if said_by is trust and known.since <= at < known.until:
+                return known.identity
 
-        presented = presented_by(_PEM, values[0], None) if is_pem else self._present(values)
+        presented = presented_by(_PEM, values[0], None) if is_pem else self._companions.presented_in(values)
         if presented is None:
             return None
-        moment = dt.datetime.fromtimestamp(now, dt.UTC) if at is None else at.astimezone(dt.UTC)
         with self._companions.suspecting_the_clock(values):
-            identity, begins, ends = validate(trust, presented, moment)
-        if at is None:
-            key = values if is_pem else interned(values)
-            self._cache.put(key, (identity, begins.timestamp(), ends.timestamp(), trust))
-        return identity
-
-    def _present(self, values: HeaderValues) -> PresentedChain | None:
-        self._companions.require_grammar(values)
-        presented = presented_by(self.proxy, certificate=values[0], chain=values[1])
-        if presented is None:
-            self._companions.require_no_trace_of_a_certificate(values)
-        else:
-            self._companions.require_of(presented, values)
-        return presented
+            validated = validate(trust, presented, at)
+        if is_now:
+            self._cache.put(values if is_pem else interned(values), (validated, trust))
+        return validated.identity
 
     def require_rule(
         self, identity: ClientIdentity, rule: Rule, *, peer: str | None = None, path: str | None = None
@@ -302,18 +282,8 @@ class ClientCertAuthenticator:
         try:
             require_authorized(identity, rule)
         except ClientCertError as error:
-            self._report.refused(error, peer, path, identity)
+            self.report.refused(error, peer, path, identity)
             raise
-
-    def missing(self, detail: str, *, peer: str | None = None, path: str | None = None) -> CertificateMissing:
-        """Return the refusal of a client that this authenticator let pass as anonymous, where a route needs one.
-
-        Parameters:
-            detail, peer, path: what needs it, and of which request, for the log; the peer also for the audit.
-        """
-        error = CertificateMissing(detail)
-        self._report.refused(error, peer, path)
-        return error
 
 
 @contextlib.contextmanager

@@ -28,7 +28,7 @@ from .errors import (
 )
 from .headers import HeaderValues
 from .names import OPENSSL_NAMES, rfc4514
-from .presented import PresentedChain
+from .presented import PresentedChain, presented_by
 from .proxies import Proxy
 
 __all__ = ["Companions", "is_openssl_text_of"]
@@ -68,6 +68,22 @@ class Companions:
         self._proxy = proxy
         self.require_success = require_success
         self._verdict_grammar = re.compile(proxy.verdict_grammar)
+
+    def presented_in(self, values: HeaderValues) -> PresentedChain | None:
+        """Return what the proxy forwarded, which nothing else that it says contradicts; None if there was nothing.
+
+        Does not check: the certificates. Only a trust store verifies them.
+
+        Raises:
+            ClientCertError: as the three methods below, and as `decode`.
+        """
+        self.require_grammar(values)
+        presented = presented_by(self._proxy, certificate=values[0], chain=values[1])
+        if presented is None:
+            self.require_no_trace_of_a_certificate(values)
+        else:
+            self.require_of(presented, values)
+        return presented
 
     def require_grammar(self, values: HeaderValues) -> None:
         """Refuse a verdict or a presence that the proxy never sends, such as two that a server has joined.

@@ -80,6 +80,16 @@ class Reporter:
         if self._audit is not None:
             self._audit(Decision(None, error, peer))
 
+    def missing(self, detail: str, *, peer: str | None, path: str | None) -> CertificateMissing:
+        """Return the refusal of a client that may be anonymous, where a route needs a certificate, and tell of it.
+
+        Parameters:
+            detail, peer, path: what needs it, and of which request, for the log; the peer also for the audit.
+        """
+        error = CertificateMissing(detail)
+        self.refused(error, peer, path)
+        return error
+
 
 def _shown(peer: str | None) -> str:
     return "a peer without an address" if peer is None else quoted(peer)

@@ -24,7 +24,7 @@ from .revocation import AnyList, RevocationLists
 from .status import DEFAULT_WITHIN, TrustStatus, WarningLog, expiries, odd_certificates, warnings_of
 from .validation import Snapshot, validate
 
-__all__ = ["DEFAULT_MAX_DEPTH", "DEFAULT_RELOAD_INTERVAL", "TrustStore", "store_of"]
+__all__ = ["DEFAULT_MAX_DEPTH", "DEFAULT_RELOAD_INTERVAL", "TrustStore", "moment_of", "store_of"]
 
 DEFAULT_MAX_DEPTH = 3
 """The most intermediates of a path. nginx's ssl_verify_depth is 1 by default; three-tier PKIs have two."""
@@ -193,13 +193,7 @@ class TrustStore:
                 the rule and the remedy.
             ValueError: `at` has no time zone.
         """
-        if at is None:
-            moment = dt.datetime.now(dt.UTC)
-        elif at.utcoffset() is None:
-            raise ValueError("at needs a time zone, such as datetime.now(timezone.utc)")
-        else:
-            moment = at.astimezone(dt.UTC)
-        return validate(self.current(), presented, moment).identity
+        return validate(self.current(), presented, moment_of(at)).identity
 
     def reload(self) -> None:
         """Read the files again now, changed or not. A store that was not made from files has nothing to do.
@@ -271,6 +265,19 @@ class TrustStore:
 
 def _content(data: str | bytes) -> bytes:
     return data.encode() if isinstance(data, str) else data
+
+
+def moment_of(at: dt.datetime | None) -> dt.datetime:
+    """Return a time of validation in UTC: now, if none is given.
+
+    Raises:
+        ValueError: it has no time zone.
+    """
+    if at is None:
+        return dt.datetime.fromtimestamp(time.time(), dt.UTC)
+    if at.utcoffset() is None:
+        raise ValueError("at needs a time zone, such as datetime.now(timezone.utc)")
+    return at.astimezone(dt.UTC)
 
 
 def store_of(trust: StrPaths | TrustStore, of_path: Mapping[str, Any]) -> TrustStore:

@@ -170,7 +170,7 @@ def _identity_of(
         identity = authenticator.authenticate_scope(scope)
     if identity is None and configured.required:
         missing = "the request has no client certificate, and one is required"
-        raise authenticator.missing(missing, peer=peer_of(request), path=request.path)
+        raise authenticator.report.missing(missing, peer=peer_of(request), path=request.path)
     return identity
 
 

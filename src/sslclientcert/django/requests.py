@@ -55,7 +55,7 @@ def client_identity(request: HttpRequest, *, required: bool = False) -> ClientId
             "MIDDLEWARE, before whatever asks for it"
         ) from None
     if identity is None and required:
-        missing = configuration().authenticator.missing(
+        missing = configuration().authenticator.report.missing(
             "the request has no client certificate, and the view requires one", peer=peer_of(request), path=request.path
         )
         raise ClientCertDenied(missing)
