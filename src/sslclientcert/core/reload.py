@@ -1,4 +1,4 @@
-"""The files of a trust store and their changes.
+"""Where a trust store comes from: its files, their changes, and the options by which they are used.
 
 Kubernetes swaps a mounted secret through a symlink. There is no thread: a verification looks at the files' `stat` when
 the interval has passed. Bundle and CRLs are read as one consistent set. What does not load leaves the trust as it was:
@@ -11,16 +11,19 @@ import datetime as dt
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from .bundle import ParsedBundle, parse_certificates, parse_crls
 from .crl import RevocationList
+from .links import Bundle
 from .locks import ForkSafeLock
+from .revocation import AnyList, RevocationLists
+from .status import odd_certificates
 from .validation import Snapshot
 
-__all__ = ["Files", "StrPaths", "paths_of"]
+__all__ = ["Files", "Policy", "StrPaths", "paths_of"]
 
 _log = logging.getLogger("sslclientcert")
 
@@ -33,7 +36,45 @@ _MOST_NAMES = 8
 
 _T = TypeVar("_T")
 _Stat: TypeAlias = "tuple[int, ...]"
-_Make: TypeAlias = "Callable[[ParsedBundle, Sequence[RevocationList], str, str], Snapshot]"
+
+MAX_CLOCK_SKEW = 600.0
+"""The most, in seconds: a clock that is wrong by more than ten minutes is to be set, not allowed for."""
+
+
+class Policy(NamedTuple):
+    """How a trust store uses its CAs and CRLs: the options of `TrustStore` by the same names."""
+
+    max_depth: int
+    revocation: str | None
+    clock_skew: float
+
+    def snapshot(
+        self, parsed: ParsedBundle, crls: Iterable[AnyList], source: str = "the trust store", crl_source: str = ""
+    ) -> Snapshot:
+        """Make a snapshot of what was read.
+
+        Raises:
+            ValueError: an option is out of its range, or the bundle has no anchor.
+        """
+        if not 0 <= self.max_depth <= 10:
+            raise ValueError(f"max_depth must be from 0 to 10, not {self.max_depth}")
+        if not 0 <= self.clock_skew <= MAX_CLOCK_SKEW:
+            raise ValueError(
+                f"clock_skew is in seconds, from 0 to {MAX_CLOCK_SKEW:.0f}, not {self.clock_skew}; a clock that is "
+                "wrong by more has to be set"
+            )
+        if not parsed.certificates and not parsed.left_out:
+            raise ValueError("a trust store needs at least one CA certificate")
+        bundle, lists = Bundle(*parsed), list(crls)
+        if not bundle.anchors:
+            raise ValueError(
+                f"{source} has no anchor; put the root CA into it. "
+                + ". ".join(odd_certificates(bundle, has_crls=False))
+            )
+        skew = dt.timedelta(seconds=self.clock_skew)
+        mode = self.revocation or ("require" if lists else "off")
+        revocation = RevocationLists(lists, mode, crl_source or source, skew)
+        return Snapshot(bundle, revocation, self.max_depth, skew, source, dt.datetime.now(dt.UTC))
 
 
 def paths_of(paths: StrPaths | None, option: str) -> tuple[str, ...]:
@@ -58,14 +99,14 @@ class Files:
         ca: the paths of the CA bundle's files.
         crl: the paths of the CRLs' files.
         interval: the longest time, in seconds, for which a change may go unseen.
-        make: makes a snapshot of what was read, and of how messages name the bundle and the CRLs.
+        policy: how what is read there is used.
     """
 
-    def __init__(self, ca: tuple[str, ...], crl: tuple[str, ...], interval: float, make: _Make) -> None:
+    def __init__(self, ca: tuple[str, ...], crl: tuple[str, ...], interval: float, policy: Policy) -> None:
         self._ca = ca
         self._crl = crl
         self._interval = interval
-        self._make = make
+        self._policy = policy
         self.next_look: float = 0.0
         self.lock: ForkSafeLock = ForkSafeLock()
         self._seen: tuple[_Stat, ...] | None = None
@@ -131,7 +172,7 @@ class Files:
             crls += parse_crls(contents.pop(), path)
         bundle = sum(map(parse_certificates, contents, self._ca), ParsedBundle())
         source, crl_source = " and ".join(self._ca), " and ".join(self._crl or self._ca)
-        trust = self._make(bundle, crls, source, crl_source)
+        trust = self._policy.snapshot(bundle, crls, source, crl_source)
         if now is not None:
             _require_no_loss(now, trust)
         self._seen, self._failed, self.failure = stats, None, (None, None)

@@ -10,18 +10,17 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from cryptography import x509
 
-from .bundle import ParsedBundle, parse_certificates, parse_crls, parsed_certificates
+from .bundle import parse_certificates, parse_crls, parsed_certificates
 from .identity import ClientIdentity
-from .links import Bundle
 from .locks import ForkSafeLock
 from .presented import PresentedChain
-from .reload import Files, StrPaths, paths_of
-from .revocation import AnyList, RevocationLists
-from .status import DEFAULT_WITHIN, TrustStatus, WarningLog, expiries, odd_certificates, warnings_of
+from .reload import Files, Policy, StrPaths, paths_of
+from .revocation import AnyList
+from .status import DEFAULT_WITHIN, TrustStatus, WarningLog, expiries, warnings_of
 from .validation import Snapshot, validate
 
 __all__ = ["DEFAULT_MAX_DEPTH", "DEFAULT_RELOAD_INTERVAL", "TrustStore", "moment_of", "store_of"]
@@ -31,43 +30,6 @@ DEFAULT_MAX_DEPTH = 3
 
 DEFAULT_RELOAD_INTERVAL = 5.0
 """The longest time, in seconds, for which a change of the files may go unseen."""
-
-MAX_CLOCK_SKEW = 600.0
-"""The most, in seconds: a clock that is wrong by more than ten minutes is to be set, not allowed for."""
-
-
-class _Policy(NamedTuple):
-    max_depth: int
-    revocation: str | None
-    clock_skew: float
-
-    def snapshot(
-        self, parsed: ParsedBundle, crls: Iterable[AnyList], source: str = "the trust store", crl_source: str = ""
-    ) -> Snapshot:
-        """Make a snapshot of what was read.
-
-        Raises:
-            ValueError: an option is out of its range, or the bundle has no anchor.
-        """
-        if not 0 <= self.max_depth <= 10:
-            raise ValueError(f"max_depth must be from 0 to 10, not {self.max_depth}")
-        if not 0 <= self.clock_skew <= MAX_CLOCK_SKEW:
-            raise ValueError(
-                f"clock_skew is in seconds, from 0 to {MAX_CLOCK_SKEW:.0f}, not {self.clock_skew}; a clock that is "
-                "wrong by more has to be set"
-            )
-        if not parsed.certificates and not parsed.left_out:
-            raise ValueError("a trust store needs at least one CA certificate")
-        bundle, lists = Bundle(*parsed), list(crls)
-        if not bundle.anchors:
-            raise ValueError(
-                f"{source} has no anchor; put the root CA into it. "
-                + ". ".join(odd_certificates(bundle, has_crls=False))
-            )
-        skew = dt.timedelta(seconds=self.clock_skew)
-        mode = self.revocation or ("require" if lists else "off")
-        revocation = RevocationLists(lists, mode, crl_source or source, skew)
-        return Snapshot(bundle, revocation, self.max_depth, skew, source, dt.datetime.now(dt.UTC))
 
 
 class TrustStore:
@@ -103,7 +65,7 @@ class TrustStore:
         revocation: str | None = None,
         clock_skew: float = 0.0,
     ) -> None:
-        policy = _Policy(max_depth, revocation, clock_skew)
+        policy = Policy(max_depth, revocation, clock_skew)
         self._hold(policy.snapshot(parsed_certificates(certificates), crls), None)
 
     def _hold(self, trust: Snapshot, files: Files | None) -> None:
@@ -136,7 +98,7 @@ class TrustStore:
         Raises:
             ValueError: see the class; or the content is not what it should be (the message says what was found).
         """
-        policy = _Policy(max_depth, revocation, clock_skew)
+        policy = Policy(max_depth, revocation, clock_skew)
         parsed = parse_certificates(_content(data), source)
         crls = () if crl is None else parse_crls(_content(crl), crl_source)
         store = cls.__new__(cls)
@@ -170,8 +132,8 @@ class TrustStore:
         """
         if not reload_interval >= 0:
             raise ValueError(f"reload_interval is in seconds and not negative, not {reload_interval}")
-        policy = _Policy(max_depth, revocation, clock_skew)
-        files = Files(paths_of(ca, "ca"), paths_of(crl, "crl"), reload_interval, policy.snapshot)
+        policy = Policy(max_depth, revocation, clock_skew)
+        files = Files(paths_of(ca, "ca"), paths_of(crl, "crl"), reload_interval, policy)
         store = cls.__new__(cls)
         store._hold(files.load(), files)
         return store
