@@ -222,6 +222,8 @@ class ClientCertAuthenticator:
         """Read, verify, authorize, and report: every request goes this way."""
         moment, identity = moment_of(at), None
         try:
+            if read == self._reader.read:
+                self.proxy.require_headers()
             values, size = read(request)
             # Without any of the headers it is a health probe, or a request that bypassed the proxy: anonymous.
             identity = self._verify(values, size, peer, moment, is_now=at is None) if size else None

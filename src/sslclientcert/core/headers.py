@@ -67,7 +67,6 @@ class HeaderReader:
         self._index = {folded(name): position for position, name in enumerate(self.names) if name is not None}
         if len(self._index) != len(read):
             raise ValueError(f"two of the headers {', '.join(read)} differ only in case or in '-' and '_'")
-        self._is_environ = is_environ
         self._lists = {self._index[folded(name)] for name in lists}
         self.folded_names: frozenset[str] = frozenset(self._index)
         headers = tuple("" if name is None else "HTTP_" + name.upper().replace("-", "_") for name in self.names)
@@ -109,7 +108,6 @@ class HeaderReader:
             HeaderAmbiguous: a header that is not a list came twice, or one came in two spellings.
             HeaderMalformed: something is not a pair of str or bytes.
         """
-        self._require_headers()
         values: list[str | None] = [None] * len(self.names)
         wire, texts, size = self._wire_places, self._text_places, 0
         try:
@@ -142,13 +140,6 @@ class HeaderReader:
                 f"headers must be a mapping or (name, value) pairs of str or bytes: {quoted(error)}"
             ) from error
         return tuple(values), size
-
-    def _require_headers(self) -> None:
-        if self._is_environ:
-            raise ValueError(
-                f"{self.names[0]} is a variable of the WSGI environ, and no header, which a client could write itself: "
-                'proxy="environ" works under WSGI alone'
-            )
 
     def _place(self, name: str | bytes) -> int | None:
         spelled = (name.decode("latin-1") if isinstance(name, bytes) else name).lower()

@@ -7,6 +7,7 @@ vector, and one page or line of documentation. A deployment with headers of its 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal, TypeAlias
@@ -59,17 +60,41 @@ def proxy_named(proxy: str | Proxy) -> Proxy:
         raise ValueError(f"unknown proxy {proxy!r}{close}; the table has {', '.join(names)}") from None
 
 
+# ingress-nginx, rootfs/etc/nginx/template/nginx.tmpl: these four headers, in every location of a host that has
+# auth-tls-secret; the certificate only with auth-tls-pass-certificate-to-upstream.
+_NGINX_INGRESS = Proxy(
+    name="nginx-ingress",
+    certificate_header="ssl-client-cert",
+    certificate_encoding="url-pem",
+    verdict_header="ssl-client-verify",
+    subject_header="ssl-client-subject-dn",
+    issuer_header="ssl-client-issuer-dn",
+)
+# https://docs.haproxy.org/dev/configuration.html#7.3.4 ; ssl_c_verify is 0 without a certificate too.
+_HAPROXY = Proxy(
+    name="haproxy",
+    certificate_header="x-ssl-client-cert",
+    certificate_encoding="base64-der",
+    chain_header="x-ssl-client-chain",
+    chain_encoding="base64-der-concatenation",
+    verdict_header="x-ssl-client-verify",
+    verdict_grammar=r"[0-9]{0,5}",
+    verdict_success="0",
+    verdict_none=frozenset({""}),
+    verdict_either=frozenset({"0"}),
+    presence_header="x-ssl-client-used",
+)
+# https://www.rfc-editor.org/rfc/rfc9440 ; the example is HAProxy's.
+_RFC9440 = Proxy(
+    name="rfc9440",
+    certificate_header="client-cert",
+    certificate_encoding="byte-sequence",
+    chain_header="client-cert-chain",
+    chain_encoding="byte-sequence-list",
+)
+
 _ROWS = (
-    # ingress-nginx, rootfs/etc/nginx/template/nginx.tmpl: these four headers, in every location of a host that has
-    # auth-tls-secret; the certificate only with auth-tls-pass-certificate-to-upstream.
-    Proxy(
-        name="nginx-ingress",
-        certificate_header="ssl-client-cert",
-        certificate_encoding="url-pem",
-        verdict_header="ssl-client-verify",
-        subject_header="ssl-client-subject-dn",
-        issuer_header="ssl-client-issuer-dn",
-    ),
+    _NGINX_INGRESS,
     # https://nginx.org/en/docs/http/ngx_http_ssl_module.html#var_ssl_client_escaped_cert
     Proxy(
         name="nginx",
@@ -91,39 +116,16 @@ _ROWS = (
     ),
     # Traefik's provider kubernetesIngressNGINX, for the annotations of ingress-nginx: the same four headers, but the
     # names are as Go writes them, which regroups attributes and knows some by other words.
-    Proxy(
-        name="traefik-ingress-nginx",
-        certificate_header="ssl-client-cert",
-        certificate_encoding="url-pem",
-        verdict_header="ssl-client-verify",
-        subject_header="ssl-client-subject-dn",
-        issuer_header="ssl-client-issuer-dn",
-        compares_names=False,
-    ),
-    # https://docs.haproxy.org/dev/configuration.html#7.3.4 ; ssl_c_verify is 0 without a certificate too.
-    Proxy(
-        name="haproxy",
-        certificate_header="x-ssl-client-cert",
-        certificate_encoding="base64-der",
-        chain_header="x-ssl-client-chain",
-        chain_encoding="base64-der-concatenation",
-        verdict_header="x-ssl-client-verify",
-        verdict_grammar=r"[0-9]{0,5}",
-        verdict_success="0",
-        verdict_none=frozenset({""}),
-        verdict_either=frozenset({"0"}),
-        presence_header="x-ssl-client-used",
-    ),
+    dataclasses.replace(_NGINX_INGRESS, name="traefik-ingress-nginx", compares_names=False),
+    _HAPROXY,
     # https://github.com/openshift/router/blob/master/images/router/haproxy/conf/haproxy-config.template
-    Proxy(
+    dataclasses.replace(
+        _HAPROXY,
         name="openshift",
         certificate_header="x-ssl-client-der",
-        certificate_encoding="base64-der",
-        verdict_header="x-ssl-client-verify",
-        verdict_grammar=r"[0-9]{0,5}",
-        verdict_success="0",
-        verdict_none=frozenset({""}),
-        verdict_either=frozenset({"0"}),
+        chain_header=None,
+        chain_encoding=None,
+        presence_header=None,
     ),
     # https://httpd.apache.org/docs/2.4/mod/mod_headers.html#header ; GENEROUS is optional_no_ca over TLS 1.2.
     Proxy(
@@ -140,14 +142,7 @@ _ROWS = (
         certificate_header="client-cert",
         certificate_encoding="byte-sequence",
     ),
-    # https://www.rfc-editor.org/rfc/rfc9440 ; the example is HAProxy's.
-    Proxy(
-        name="rfc9440",
-        certificate_header="client-cert",
-        certificate_encoding="byte-sequence",
-        chain_header="client-cert-chain",
-        chain_encoding="byte-sequence-list",
-    ),
+    _RFC9440,
     # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/mutual-authentication.html
     Proxy(
         name="aws-alb",
@@ -185,13 +180,7 @@ _ROWS = (
     ),
     # https://developers.cloudflare.com/ssl/client-certificates/forward-a-client-certificate/ : two rules of "Modify
     # Request Header"; the first takes away what a client sent itself.
-    Proxy(
-        name="cloudflare",
-        certificate_header="client-cert",
-        certificate_encoding="byte-sequence",
-        chain_header="client-cert-chain",
-        chain_encoding="byte-sequence-list",
-    ),
+    dataclasses.replace(_RFC9440, name="cloudflare"),
     # The same page: the setting client_certificate_forwarding of a host name.
     Proxy(
         name="cloudflare-forwarding",
