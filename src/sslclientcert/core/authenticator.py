@@ -35,9 +35,6 @@ _At: TypeAlias = dt.datetime | None
 _Read: TypeAlias = Callable[[Any], tuple[HeaderValues, int]]
 _PEM = Proxy(name="PEM", certificate_header="certificate", certificate_encoding="folded-pem")
 
-# What was decided, and the snapshot of the trust store by which: a reload makes another.
-_Remembered: TypeAlias = "tuple[Validated, Snapshot]"
-
 
 class ClientCertAuthenticator:
     """Turns the headers of a request, and the address they came from, into a verified client identity.
@@ -106,16 +103,19 @@ class ClientCertAuthenticator:
         of_path = {"crl": crl, "max_depth": max_depth, "reload_interval": reload_interval, "clock_skew": clock_skew}
         self._store = store_of(trust, of_path)
         self._peers = peers_of(self.proxy, trusted_proxies, self._secret)
-        self._cache = Cache[HeaderValues, _Remembered](cache_entries, lambda key, value: weight(key, value[0].identity))
+        # What was decided, and by which snapshot of the trust store: a reload makes another.
+        decided = Cache[HeaderValues, tuple[Validated, Snapshot]]
+        self._cache = decided(cache_entries, lambda values, kept: weight(values, kept[0].identity))
 
     @classmethod
     def from_env(cls, prefix: str = PREFIX, environ: Mapping[str, str] | None = None) -> ClientCertAuthenticator:
         """Make an authenticator from environment variables.
 
         Parameters:
-            prefix: what the variables' names start with. `CA` is required, and is `trust`. The others are the class's
-                parameters in capitals, all but `authorize` and `audit`. `SHARED_SECRET` is `header: new, old`; `CA`,
-                `CRL` and `TRUSTED_PROXIES` may be several, with commas.
+            prefix: what the variables' names start with. `CA` is required; `CRL`, `PROXY`, `HEADER`,
+                `TRUSTED_PROXIES`, `REQUIRE_PROXY_SUCCESS`, `SHARED_SECRET` (`header: new, old`), `MAX_HEADER_BYTES`,
+                `MAX_DEPTH`, `RELOAD_INTERVAL` and `CLOCK_SKEW` (seconds), and `CACHE_ENTRIES` are as in the class.
+                `CA`, `CRL` and `TRUSTED_PROXIES` may be several, with commas.
             environ: where to look; `os.environ` if not given.
 
         Raises:
