@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias, overload
@@ -85,9 +84,7 @@ class ClientCertAuthenticator:
         cache_entries: int = 4096,
         audit: Callable[[Decision], None] | None = None,
     ) -> None:
-        self.proxy: Proxy = proxy_named(proxy)
-        if header is not None:
-            self.proxy = dataclasses.replace(self.proxy, certificate_header=header)
+        self.proxy: Proxy = proxy_named(proxy, header)
         self._companions = Companions(self.proxy, require_success=require_proxy_success)
         if authorize is not None and not callable(authorize):
             raise ValueError(f"authorize must be a rule, called with the identity, not {authorize!r}")

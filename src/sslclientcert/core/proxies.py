@@ -42,22 +42,22 @@ ProxyName: TypeAlias = Literal[
 """The names of the proxies in `PROXIES`, and "environ"."""
 
 
-def proxy_named(proxy: str | Proxy) -> Proxy:
-    """Return the proxy of the table by that name, or the proxy itself.
+def proxy_named(proxy: str | Proxy, header: str | None = None) -> Proxy:
+    """Return the proxy of the table by that name, or the proxy itself; with another certificate header, if one is given.
 
     Raises:
-        ValueError: the table has no such proxy; the message lists those it has.
+        ValueError: the table has no such proxy; the message lists those it has. Or `header` is not a header's name.
     """
+    if header is not None:
+        return dataclasses.replace(proxy_named(proxy), certificate_header=header)
     if isinstance(proxy, Proxy):
         return proxy
-    if proxy == ENVIRON.name:
-        return ENVIRON
+    known = {**PROXIES, ENVIRON.name: ENVIRON}
     try:
-        return PROXIES[proxy]
+        return known[proxy]
     except (KeyError, TypeError):
-        names = [*PROXIES, ENVIRON.name]
-        close = did_you_mean(proxy, names)
-        raise ValueError(f"unknown proxy {proxy!r}{close}; the table has {', '.join(names)}") from None
+        close = did_you_mean(proxy, known)
+        raise ValueError(f"unknown proxy {proxy!r}{close}; the table has {', '.join(known)}") from None
 
 
 # ingress-nginx, rootfs/etc/nginx/template/nginx.tmpl: these four headers, in every location of a host that has
