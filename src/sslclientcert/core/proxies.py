@@ -43,7 +43,7 @@ ProxyName: TypeAlias = Literal[
 
 
 def proxy_named(proxy: str | Proxy, header: str | None = None) -> Proxy:
-    """Return the proxy of the table by that name, or the proxy itself; with another certificate header, if one is given.
+    """Return the proxy of the table by that name, or the proxy itself, with another certificate header if one is given.
 
     Raises:
         ValueError: the table has no such proxy; the message lists those it has. Or `header` is not a header's name.
