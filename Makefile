@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:  # two installers must not write into one environment
-.PHONY: help demo test portable neighbours fuzz bench lint format types docs build check venv sid clean
+.PHONY: help demo test portable neighbours fuzz bench canary audit sbom lint format types docs build check venv sid clean
 
 PYTHON ?= python3
 SECONDS ?= 60
@@ -32,9 +32,14 @@ fuzz: $(NOX)  ## fuzz what reads headers, certificates and lists, SECONDS=60 for
 bench: $(NOX)  ## measure the library and its alternatives, ten minutes; make bench RECORD=1 puts it on the page
 	$(RUN) bench -- $(if $(RECORD),--record) $(SECTIONS)
 
-lint format types docs build venv: $(NOX)
+canary: $(NOX)  ## run the portable tests with cryptography's newest pre-release; CRYPTOGRAPHY=git+https://... for another
+	$(RUN) canary -- $(CRYPTOGRAPHY)
+
+audit sbom lint format types docs build venv: $(NOX)
 	$(RUN) $@
 
+audit:  ## look for known vulnerabilities in what the library installs
+sbom:  ## list what the wheel of dist/ needs, in build/sbom.cdx.json
 lint:  ## look for mistakes and for what the formatter would change
 format:  ## mend what a machine can mend
 types:  ## check the types with mypy and pyright

@@ -80,14 +80,14 @@ def editable(session: nox.Session, *groups: str) -> None:
     session.install(f"--editable=.{FRAMEWORKS}", *(f"--group={group}" for group in groups))
 
 
-def wheel(session: nox.Session, *arguments: str) -> None:
-    """Install the built wheel with all frameworks, and what its tests need."""
+def wheel(session: nox.Session, extras: str, *arguments: str) -> None:
+    """Install the built wheel with these extras."""
     built = sorted(Path("dist").glob("*.whl"))
     if len(built) != 1:
         session.error("there must be one wheel in dist/: make build")
     # --reinstall-package: the wheel of an earlier build has the same version.
     again = "--reinstall-package=sslclientcert"
-    session.install(f"sslclientcert{FRAMEWORKS} @ {built[0].resolve().as_uri()}", "--group=test", again, *arguments)
+    session.install(f"sslclientcert{extras} @ {built[0].resolve().as_uri()}", again, *arguments)
     where = "import sslclientcert as it; assert 'site-packages' in it.__file__, it.__file__"
     session.run("python", "-c", where)
 
@@ -135,7 +135,7 @@ def neighbours(session: nox.Session) -> None:
 def wheels(session: nox.Session) -> None:
     """Run the portable tests on the built wheel, on each Python."""
     programs(session, "openssl", "curl")
-    wheel(session)
+    wheel(session, FRAMEWORKS, "--group=test")
     session.run("pytest", "--quiet", *(session.posargs or PORTABLE))
 
 
@@ -143,8 +143,34 @@ def wheels(session: nox.Session) -> None:
 def oldest(session: nox.Session) -> None:
     """Run the portable tests on the built wheel with the oldest dependencies."""
     programs(session, "openssl", "curl")
-    wheel(session, "--requirement=tools/oldest.txt")
+    wheel(session, FRAMEWORKS, "--group=test", "--requirement=tools/oldest.txt")
     session.run("pytest", "--quiet", *(session.posargs or PORTABLE))
+
+
+@nox.session
+def canary(session: nox.Session) -> None:
+    """Run the portable tests with cryptography's newest pre-release, or with what `-- REQUIREMENT` names."""
+    editable(session, "test")
+    session.install("--prerelease=allow", "--upgrade", *(session.posargs or ["cryptography"]))
+    session.run("python", "-c", "import cryptography; print('cryptography', cryptography.__version__)")
+    session.run("pytest", "--quiet", *PORTABLE)
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """Look for known vulnerabilities in what the library and its extras install."""
+    editable(session, "audit")
+    session.run("pip-audit", "--local", "--skip-editable")
+
+
+@nox.session
+def sbom(session: nox.Session) -> None:
+    """Write build/sbom.cdx.json: the wheel, and what it needs at run time (CycloneDX)."""
+    wheel(session, "")
+    Path("build").mkdir(exist_ok=True)
+    tool = ("uv", "tool", "run", "--from=cyclonedx-bom>=7", "cyclonedx-py", "environment")
+    python = str(Path(session.bin) / "python")
+    session.run(*tool, "--output-reproducible", "--output-file=build/sbom.cdx.json", python, external=True)
 
 
 @nox.session

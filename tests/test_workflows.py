@@ -14,6 +14,8 @@ ROOT = Path(__file__).parents[1]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 PINNED = re.compile(r"uses: [\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 
+RIGHTS = {"publish": {"id-token": "write"}, "announce": {"contents": "write"}}
+
 each_workflow = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
 
 
@@ -22,8 +24,8 @@ def read(path: Path) -> dict[Any, Any]:
     return workflow
 
 
-def test_there_are_a_workflow_for_changes_and_one_for_releases() -> None:
-    assert [path.name for path in WORKFLOWS] == ["ci.yml", "release.yml"]
+def test_there_is_a_workflow_for_changes_one_for_releases_and_one_for_every_week() -> None:
+    assert [path.name for path in WORKFLOWS] == ["ci.yml", "release.yml", "weekly.yml"]
 
 
 @each_workflow
@@ -38,7 +40,7 @@ def test_a_workflow_has_no_rights_and_each_job_takes_the_one_it_needs(path: Path
     workflow = read(path)
     assert workflow["permissions"] == {}
     for name, job in workflow["jobs"].items():
-        assert job["permissions"] == ({"id-token": "write"} if name == "publish" else {"contents": "read"})
+        assert job["permissions"] == RIGHTS.get(name, {"contents": "read"})
         assert job["timeout-minutes"] <= 60
 
 
@@ -51,13 +53,21 @@ def test_a_checkout_leaves_no_credentials_behind_and_nothing_takes_a_secret(path
     assert "secrets." not in path.read_text(encoding="utf-8")
 
 
-@each_workflow
-def test_what_runs_there_is_what_runs_everywhere(path: Path) -> None:
-    (job,) = [job for name, job in read(path)["jobs"].items() if name != "publish"]
-    assert "bash .ci/run" in [step.get("run") for step in job["steps"]]
+@pytest.mark.parametrize(("name", "job"), [("ci", "ci"), ("release", "build")])
+def test_what_runs_there_is_what_runs_everywhere(name: str, job: str) -> None:
+    steps = read(ROOT / ".github" / "workflows" / f"{name}.yml")["jobs"][job]["steps"]
+    assert "bash .ci/run" in [step.get("run") for step in steps]
 
 
-@each_workflow
+def test_the_commands_of_every_week_are_targets_that_people_have_too() -> None:
+    jobs = read(ROOT / ".github" / "workflows" / "weekly.yml")["jobs"]
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    commands = [step["run"] for job in jobs.values() for step in job["steps"] if step.get("run", "").startswith("make")]
+    assert commands == ["make canary", "make audit"]
+    assert all(re.search(rf"^{command.removeprefix('make ')}:", makefile, re.MULTILINE) for command in commands)
+
+
+@pytest.mark.parametrize("path", WORKFLOWS[:2], ids=lambda path: path.stem)
 def test_every_python_that_the_package_names_is_set_up(path: Path) -> None:
     classifiers = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["classifiers"]
     named = re.findall(r"Python :: (3\.\d+)", "\n".join(classifiers))
