@@ -1,12 +1,16 @@
 #!/bin/sh
 # Install what is missing of these, from Debian's packages; where that needs somebody else's rights, say which they are.
 #
-#     tools/install_packages.sh make openssl curl haproxy apache2 venv
+#     tools/install_packages.sh openssl curl venv
+#
+# Without names: of all that the tests use.
 #
 # `venv` is Python's module, which Debian has in a package of its own, `mod_wsgi` Apache's, and `sslheaders` a plugin of
 # Traffic Server; every other is a program.
 set -eu
 
+[ $# -gt 0 ] || set -- make git openssl curl haproxy apache2 mod_wsgi traffic_server sslheaders prometheus \
+    chromium chromedriver venv
 missing=
 for name in "$@"; do
     case $name in
