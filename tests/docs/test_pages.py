@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from sslclientcert import ClientCertError
 from sslclientcert.core.authenticator import DEFAULT_MAX_HEADER_BYTES
 from sslclientcert.core.decoding import ENCODINGS
 from sslclientcert.core.options import OPTIONS
+from sslclientcert.testing import plugin
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -77,3 +79,25 @@ def test_the_variables_of_the_environment_are_options() -> None:
     known = {each.upper() for each in OPTIONS}
     for name in ("kubernetes.md", "leaving-ingress-nginx.md", "troubleshooting.md", "verification.md"):
         assert set(re.findall(r"\bSSLCLIENTCERT_([A-Z_]+)\b", page(name))) <= known, name
+
+
+def names_in(part: str) -> list[str]:
+    """The names that the page on stability lists for a part."""
+    (row,) = re.findall(rf"^\| {part} \| (.+) \|$", page("stability.md"), re.MULTILINE)
+    return re.findall(r"`([^`]+)`", row)
+
+
+def test_the_settings_fixtures_and_fields_that_may_be_relied_on_are_those_of_the_code() -> None:
+    fixtures = [name for name in vars(plugin) if name.startswith("sslclientcert_")]
+    fields = re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`.+?) \|", page("logging.md"), re.MULTILINE)))
+    assert [name.lower() for name in names_in("settings")[:-2]] == list(OPTIONS)
+    assert names_in("pytest") == fixtures
+    assert names_in("log")[1:] == fields
+
+
+def test_the_versions_that_are_supported_are_those_that_are_tested() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    pythons = re.findall(r"Python :: (3\.\d+)", "\n".join(project["classifiers"]))
+    assert f"now {pythons[0]} to {pythons[-1]}" in page("stability.md")
+    (least,) = re.findall(r"cryptography>=(\d+)", "\n".join(project["dependencies"]))
+    assert f"| cryptography | {least} and newer |" in page("stability.md")
