@@ -39,6 +39,9 @@ autodoc_typehints_description_target = "documented_params"
 
 html_theme = "furo"
 html_title = f"sslclientcert {release}"
+html_static_path = ["_static"]
+html_css_files = ["narrow.css"]
+html_js_files = ["narrow.js"]
 html_theme_options = {"navigation_with_keys": True}
 copybutton_prompt_text = "$ "
 copybutton_only_copy_prompt_lines = True
