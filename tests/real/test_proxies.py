@@ -239,22 +239,22 @@ SHOWN = {
 
 
 def became(strict_front: Front, client: str | None) -> str:
-    """What became of a client: refused by the proxy itself, or by the library, or let in."""
+    """What became of a client: rejected by the proxy itself, or by the library, or accepted."""
     strict_front.context(client)  # what the client itself has against its certificate is raised here
     try:
         reply = strict_front.get(client)
     except (OSError, HTTPException):
-        return "refused"
+        return "rejected"
     if reply.status == 200:
         assert client is not None
         assert leaf(reply) == strict_front.pki.client[client].der
-        return "let in"
-    return "refused" if reply.code is None else f"`{reply.code}`"
+        return "accepted"
+    return "rejected" if reply.code is None else f"`{reply.code}`"
 
 
-def test_who_is_let_in_is_what_the_table_says(strict_front: Front) -> None:
+def test_who_is_accepted_is_what_the_table_says(strict_front: Front) -> None:
     real = {what: became(strict_front, client) for what, client in SHOWN.items()}
-    assert table("Who is let in", column_of(strict_front)) == real
+    assert table("Who is accepted", column_of(strict_front)) == real
 
 
 def test_what_a_resumed_session_keeps_is_what_the_table_says(strict_front: Front) -> None:
@@ -314,7 +314,7 @@ def test_what_the_page_on_other_products_names_is_what_is_run(product_: str, pki
     name, _ = TRIED[product_]
     assert own.split(":")[0].split(",")[0] in SAID_OF_A_CLIENTS_OWN
     if name == "istio":  # tests/real/test_unsafe.py
-        assert configure.split("`")[1] in unsafe("envoy")["A header of one's own"]
+        assert configure.split("`")[1] in unsafe("envoy")["Your own header"]
         return
     row = ROWS[proxy.strip("`")]
     if header:

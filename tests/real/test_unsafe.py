@@ -48,17 +48,15 @@ SET_CONDITIONALLY = Hole(NOBODY, "exact", VICTIM, ("exact", "without"))
 UNDERSCORES = Hole(ANYBODY, "underscores", "header_ambiguous", ("underscore", "with"))
 HOLES = {
     "nginx": {
-        "Underscores let in": UNDERSCORES,
+        "Underscores passed on": UNDERSCORES,
         "The certificate left to the client": Hole(ANYBODY, "exact", VICTIM, ("exact", "with")),
         "A line of the location's own": Hole(NOBODY, "exact", VICTIM, ("exact", "without")),
     },
-    "haproxy": {"Set where there is a certificate": SET_CONDITIONALLY, "Underscores let in": UNDERSCORES},
+    "haproxy": {"Set where there is a certificate": SET_CONDITIONALLY, "Underscores passed on": UNDERSCORES},
     "apache": {
         "Set where there is a certificate": SET_CONDITIONALLY,
-        "Underscores let in": UNDERSCORES,
-        "Removed at the client's word": Hole(
-            ANYBODY, "hidden by Connection", "certificate_missing", ("hop-by-hop", "with")
-        ),
+        "Underscores passed on": UNDERSCORES,
+        "Removed by the client": Hole(ANYBODY, "hidden by Connection", "certificate_missing", ("hop-by-hop", "with")),
     },
     "caddy": {
         "Set where there is a certificate": SET_CONDITIONALLY,
@@ -73,11 +71,11 @@ HOLES = {
     "envoy": {
         "Forwarding what clients send": SET_CONDITIONALLY,
         "Appending in front of clients": Hole(ANYBODY, "exact", "header_ambiguous", ("exact", "with")),
-        "A header of one's own": Hole(NOBODY, "exact", VICTIM, ("exact", "without"), row="nginx"),
-        "Underscores let in": UNDERSCORES,
+        "Your own header": Hole(NOBODY, "exact", VICTIM, ("exact", "without"), row="nginx"),
+        "Underscores passed on": UNDERSCORES,
     },
-    "rfc9440": {"Set where there is a certificate": SET_CONDITIONALLY, "Underscores let in": UNDERSCORES},
-    "traffic-server": {"Underscores let in": UNDERSCORES},
+    "rfc9440": {"Set where there is a certificate": SET_CONDITIONALLY, "Underscores passed on": UNDERSCORES},
+    "traffic-server": {"Underscores passed on": UNDERSCORES},
 }
 # Changes that are no hole for the probe: another format, and one that takes a certificate made for the purpose.
 OTHERS = {
