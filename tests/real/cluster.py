@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
+import copy
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +13,20 @@ from markdown_it import MarkdownIt
 
 from .configurations import Site
 
-_PAGE = Path(__file__).parents[2] / "docs" / "kubernetes.md"
+_DOCS = Path(__file__).parents[2] / "docs"
 _HOST = "shop.example.org"
 _ANNOTATIONS = "nginx.ingress.kubernetes.io/"
 
 
-def manifest(kind: str, **metadata: str) -> dict[str, Any]:
-    """Return the first manifest of the page of this kind, and with these values in its metadata or spec."""
-    for token in MarkdownIt().parse(_PAGE.read_text(encoding="utf-8")):
+def manifest(kind: str, *, page: str = "kubernetes.md", **metadata: str) -> dict[str, Any]:
+    """Return the first manifest of a page of this kind, and with these values in its metadata or spec."""
+    for token in MarkdownIt().parse((_DOCS / page).read_text(encoding="utf-8")):
         if token.type == "fence" and token.info == "yaml":
             for each in yaml.safe_load_all(token.content):
                 if each["kind"] == kind and metadata.items() <= {**each["metadata"], **each.get("spec", {})}.items():
                     found: dict[str, Any] = each
                     return found
-    raise AssertionError(f"{_PAGE.name} has no {kind} with {metadata}")
+    raise AssertionError(f"{page} has no {kind} with {metadata}")
 
 
 def objects(
@@ -59,6 +60,23 @@ def objects(
     slices["endpoints"] = [{"addresses": [address], "conditions": {"ready": True, "serving": True}}]
     slices["ports"] = [{"name": "", "port": int(port), "protocol": "TCP"}]
     yield slices
+
+
+def of_classes(found: Iterable[dict[str, Any]], classes: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    """Yield these objects, their Ingress once for each host and of its class, and the class of the move's page."""
+    for each in found:
+        if each["kind"] != "Ingress":
+            yield each
+            continue
+        for number, (host, name) in enumerate(classes.items()):
+            ingress = copy.deepcopy(each)
+            ingress["metadata"]["name"] += f"-{number}"
+            ingress["spec"]["ingressClassName"] = name
+            ingress["spec"]["tls"][0]["hosts"] = [host]
+            ingress["spec"]["rules"][0]["host"] = host
+            yield ingress
+    new = manifest("IngressClass", page="leaving-ingress-nginx.md")
+    yield _object(new["apiVersion"], new["kind"], new["metadata"]["name"], spec=new["spec"])
 
 
 def _object(version: str, kind: str, name: str, namespace: str | None = None, **others: Any) -> dict[str, Any]:

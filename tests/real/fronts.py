@@ -120,7 +120,13 @@ class Front:
 
 @contextmanager
 def traefik_ingress_nginx(
-    site: Site, upstream: str, folder: Path, annotations: Mapping[str, str | None], *, main: str = "traefik.yaml"
+    site: Site,
+    upstream: str,
+    folder: Path,
+    annotations: Mapping[str, str | None],
+    *,
+    main: str = "traefik.yaml",
+    classes: Mapping[str, str] | None = None,
 ) -> Iterator[RunningProxy]:
     """Run Traefik by docs/proxies/traefik-ingress-nginx.md, with a cluster that is not there, until the block ends.
 
@@ -132,11 +138,16 @@ def traefik_ingress_nginx(
         folder: to make, for this proxy alone.
         annotations: what to change in the Ingress of docs/kubernetes.md; see `cluster.objects`.
         main: the one of the page's static files to use.
+        classes: the classes of Ingresses by host, each as the page's; instead of the one for localhost.
     """
-    with kubernetes_api(cluster.objects(site, upstream, annotations)) as api:
+    objects = list(cluster.objects(site, upstream, annotations))
+    if classes is not None:
+        objects = [*cluster.of_classes(objects, classes)]
+    with kubernetes_api(objects) as api:
         changes = {
             '":443"': '"127.0.0.1:@PORT@"',
             "kubernetesIngressNGINX: {}": f'kubernetesIngressNGINX: {{endpoint: "{api}"}}',
+            "controllerClass:": f'endpoint: "{api}"\n    controllerClass:',
             "filename: /etc/traefik/": "filename: @FOLDER@/",
         }
         files = {Path(path).name: text for path, text in blocks("traefik-ingress-nginx").items()}

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import base64
+import http.client
+import json
+import socket
+import ssl
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -13,7 +17,7 @@ import pytest
 
 from .fronts import FORGERIES, Front, front, traefik_ingress_nginx
 from .pki import SUBJECTS, Pki
-from .servers import Application, Reply, application
+from .servers import PROXY_ADDRESS, Application, Reply, application
 from .test_unsafe import ANYBODY, NOBODY, VICTIM, Probe, outcome, probe  # noqa: F401  # a fixture
 
 ROW = "traefik-ingress-nginx"
@@ -152,3 +156,31 @@ def test_they_hold_on_an_ingress_without_the_annotations_and_over_plain_http(sta
         for way in FORGERIES:
             assert opened.get(NOBODY, opened.forged(way)).code == "certificate_missing"
             assert opened.get_over_plain_http(opened.forged(way)).code == "certificate_missing"
+
+
+def of_host(front_: Front, host: str) -> tuple[int, bytes]:
+    """The answer to a good client that asks for a host, in the handshake too."""
+    context = front_.context("good")
+    # The certificate is that of localhost, or Traefik's own for a host that it does not serve.
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with (
+        socket.create_connection((PROXY_ADDRESS, front_.port)) as stream,
+        context.wrap_socket(stream, server_hostname=host) as encrypted,
+    ):
+        encrypted.sendall(f"GET /{ROW} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        response = http.client.HTTPResponse(encrypted)
+        response.begin()
+        return response.status, response.read()
+
+
+def test_next_to_ingress_nginx_traefik_serves_only_the_ingresses_of_its_own_class(
+    pki: Pki, upstream: Application, tmp_path: Path
+) -> None:
+    classes = {"localhost": "traefik-next", "next.example.org": "traefik-next", "old.example.org": "nginx"}
+    main = "next-to-ingress-nginx.yaml"
+    with traefik_ingress_nginx(pki, upstream.upstream, tmp_path / "traefik", {}, main=main, classes=classes) as started:
+        fronted = Front(name=ROW, pki=pki, port=started.port)
+        status, body = of_host(fronted, "next.example.org")
+        assert status == 200
+        assert base64.b64decode(json.loads(body)["leaf"]) == pki.client["good"].der
+        assert of_host(fronted, "old.example.org") == (404, b"404 page not found\n")
