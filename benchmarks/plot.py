@@ -16,12 +16,12 @@ from .tables import Cell, Table, number
 __all__ = ["plot"]
 
 _CASES = ("P-256 direct", "RSA-2048 direct")
-_LABEL, _BAR, _WIDTH = 370, 350, 800
-_ROW, _THICK, _TOP = 34, 12, 64
+_LEFT, _BAR, _WIDTH = 14, 405, 480  # a telephone shows three quarters of it
+_ROW, _LABEL, _THICK, _TOP = 52, 20, 12, 64
 _STYLE = """\
   :root { color-scheme: light dark; }
-  text { font: 13px system-ui, sans-serif; fill: #1f2328; }
-  .small { font-size: 11px; fill: #59636e; }
+  text { font: 14px system-ui, sans-serif; fill: #1f2328; }
+  .small { font-size: 12px; fill: #59636e; }
   .ours { font-weight: 600; }
   .grid { stroke: #d1d9e0; }
   .ec { fill: #0969da; } .rsa { fill: #bf8700; }
@@ -41,16 +41,16 @@ def plot(tables: Mapping[str, Table], path: Path) -> None:
     height = _TOP + _ROW * len(rows) + 12
 
     def x(value: float) -> float:
-        return _LABEL + _BAR * (math.log10(value) - lowest) / (highest - lowest)
+        return _LEFT + _BAR * (math.log10(value) - lowest) / (highest - lowest)
 
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img" aria-labelledby="title">',
         f'<title id="title">{escape(_title(rows))}</title>',
         f"<style>\n{_STYLE}\n</style>",
-        '<text x="8" y="20">Microseconds a request, from the header, on a logarithmic scale</text>',
-        f'<rect class="ec" x="{_LABEL}" y="30" width="12" height="12"/><text x="{_LABEL + 18}" y="41">P-256</text>',
-        f'<rect class="rsa" x="{_LABEL + 80}" y="30" width="12" height="12"/>',
-        f'<text x="{_LABEL + 98}" y="41">RSA-2048</text>',
+        f'<text x="{_LEFT}" y="18">Microseconds a request, from the header, on a logarithmic scale</text>',
+        f'<rect class="ec" x="{_LEFT}" y="27" width="12" height="12"/><text x="{_LEFT + 18}" y="38">P-256</text>',
+        f'<rect class="rsa" x="{_LEFT + 80}" y="27" width="12" height="12"/>',
+        f'<text x="{_LEFT + 98}" y="38">RSA-2048</text>',
     ]
     for power in range(lowest, highest + 1):
         at = f"{x(10.0**power):.1f}"
@@ -61,13 +61,11 @@ def plot(tables: Mapping[str, Table], path: Path) -> None:
     for place, name in enumerate(ordered):
         top = _TOP + _ROW * place
         kind = "ours" if name.startswith("ours") else "other"
-        parts.append(
-            f'<text class="{kind}" x="{_LABEL - 8}" y="{top + 18}" text-anchor="end">{escape(_plain(name))}</text>'
-        )
+        parts.append(f'<text class="{kind}" x="{_LEFT}" y="{top + 15}">{escape(_plain(name))}</text>')
         for line, (colour, cell) in enumerate(zip(("ec", "rsa"), rows[name], strict=True)):
-            y, end = top + 3 + line * (_THICK + 1), x(cell.median)
+            y, end = top + _LABEL + line * (_THICK + 1), x(cell.median)
             parts += [
-                f'<rect class="{colour}" x="{_LABEL}" y="{y}" width="{end - _LABEL:.1f}" height="{_THICK}"/>',
+                f'<rect class="{colour}" x="{_LEFT}" y="{y}" width="{end - _LEFT:.1f}" height="{_THICK}"/>',
                 f'<text class="small" x="{end + 5:.1f}" y="{y + 10}">{number(cell.median)}</text>',
             ]
     path.parent.mkdir(parents=True, exist_ok=True)
