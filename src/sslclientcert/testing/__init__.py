@@ -19,27 +19,10 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .ca import CertificateOptions as CertificateOptions
-    from .ca import ClientCA as ClientCA
-    from .ca import IssuedCertificate as IssuedCertificate
-    from .encoders import encode as encode
-    from .overrides import forged_identity as forged_identity
-    from .overrides import trusting as trusting
-    from .refusals import REFUSALS as REFUSALS
-    from .refusals import Refusal as Refusal
-    from .refusals import RefusedClient as RefusedClient
-
-_MODULES = {
-    "CertificateOptions": "ca",
-    "ClientCA": "ca",
-    "IssuedCertificate": "ca",
-    "REFUSALS": "refusals",
-    "Refusal": "refusals",
-    "RefusedClient": "refusals",
-    "encode": "encoders",
-    "forged_identity": "overrides",
-    "trusting": "overrides",
-}
+    from .ca import CertificateOptions, ClientCA, IssuedCertificate
+    from .encoders import encode
+    from .overrides import forged_identity, trusting
+    from .refusals import REFUSALS, Refusal, RefusedClient
 
 __all__ = [
     "REFUSALS",
@@ -54,12 +37,15 @@ __all__ = [
 ]
 
 
+_MODULES = ("refusals", "encoders", "ca", "overrides")  # each stands behind those that it imports
+
+
 def __getattr__(name: str) -> object:
-    try:
-        module = _MODULES[name]
-    except KeyError:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
-    return getattr(importlib.import_module(f".{module}", __name__), name)
+    for module in _MODULES if name in __all__ else ():
+        found = importlib.import_module(f".{module}", __name__)
+        if hasattr(found, name):
+            return getattr(found, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
