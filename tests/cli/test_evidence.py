@@ -73,8 +73,11 @@ def test_a_certificate_with_its_key_in_the_file_is_not_read(command: Command, al
         ("\ufeffssl-client-cert: x".encode("utf-16-le"), "it is UTF-16"),
         (b"\x30\x82\x01\x00" + b"\0" * 256, "it is binary and no X.509 certificate"),
         ("-----BEGIN CERTIFICATE-----\nTWFu\n", "not closed by its END line"),
-        ("-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n", "certificate 1 is not base64"),
-        ("-----BEGIN PUBLIC KEY-----\nTWFu\n-----END PUBLIC KEY-----\n", "it holds a PUBLIC KEY"),
+        (
+            "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n",
+            "certificate 1: it cannot be parsed, as it is not base64",
+        ),
+        ("-----BEGIN PUBLIC KEY-----\nTWFu\n-----END PUBLIC KEY-----\n", "PEM block 1 is a PUBLIC KEY"),
         ("-----BEGIN TRUSTED CERTIFICATE-----\nTWFu\n-----END TRUSTED CERTIFICATE-----\n", "openssl x509 -in FILE"),
         ("GET / HTTP/1.1\nHost: a\n\nGET / HTTP/1.1\nHost: b\n", "more than one request"),
         ("Host: a\n\nssl-client-verify: NONE\n", "'ssl-client-verify: NONE' stands behind the empty line"),

@@ -22,7 +22,7 @@ from ..core.policy import require_ca, require_client_leaf, require_path_length, 
 from ..core.status import Expiry, expiries, warnings_of
 from ..core.validation import Snapshot
 from .facts import facts, serial_number, validity
-from .terminal import add_json, painted, shown
+from .terminal import add_json, counted, painted, shown
 from .trusted import Trusted, add_at, add_crl, add_max_depth, add_warn_days, as_of
 
 __all__ = ["add_arguments", "run"]
@@ -245,7 +245,7 @@ def _crl_lines(crl: RevocationList, signers: list[int]) -> Iterator[str]:
 def _counted(trusted: Trusted) -> str:
     bundle = trusted.store.current().bundle
     counts = [(len(bundle.certificates) + len(bundle.left_out), "certificate"), (len(trusted.crls), "CRL")]
-    return " and ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counts if count)
+    return " and ".join(counted(count, noun) for count, noun in counts if count)
 
 
 def _wrapped(text: str, start: str) -> list[str]:

@@ -14,15 +14,15 @@ import sys
 import textwrap
 from collections.abc import Sequence
 
-from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 
+from ..core.forms import Kind, elements, kind_of
 from ..core.headers import folded
 from ..core.presented import decoded
 from ..core.proxies import PROXIES, Proxy, proxy_named
 from ..core.recognition import OtherProxies
-from .terminal import Misuse, shown
+from .terminal import Misuse, counted, shown
 
 __all__ = ["Evidence", "forwarded", "hint_of_proxy", "read", "read_bytes", "row_of"]
 
@@ -31,16 +31,20 @@ _MOST_BYTES = 4 * 1024 * 1024
 _GAP = rb"(?: |%20|\+)"
 _PRIVATE_KEY = re.compile(rb"-----BEGIN" + _GAP + rb"(?:[A-Z0-9]+" + _GAP + rb"){0,3}PRIVATE" + _GAP + rb"KEY")
 _PEM_LINE = re.compile(rb"^-----BEGIN [A-Z0-9 ]+-----[ \t\r]*$", re.MULTILINE)
-_PEM_LABEL = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----")
-_PEM_CERTIFICATE = re.compile(rb"-----BEGIN ((?:X509 )?CERTIFICATE)-----(.*?)-----END \1-----", re.DOTALL)
-_CERTIFICATE_LABELS = frozenset({b"CERTIFICATE", b"X509 CERTIFICATE"})
-_LABEL_REMEDIES = {
-    b"CERTIFICATE REQUEST": "a CA has yet to sign it; give the certificate that the CA returned",
-    b"NEW CERTIFICATE REQUEST": "a CA has yet to sign it; give the certificate that the CA returned",
-    b"PKCS7": "take the certificates out with: openssl pkcs7 -print_certs -in FILE -out client.crt",
-    b"TRUSTED CERTIFICATE": "write it as a plain one with: openssl x509 -in FILE -out client.crt",
-    b"X509 CRL": "CRLs go into --crl",
-}
+_DER = (b"\x30\x80", b"\x30\x81", b"\x30\x82", b"\x30\x83")
+_CERTIFICATES = Kind(
+    "certificate",
+    frozenset({"CERTIFICATE", "X509 CERTIFICATE"}),
+    "Give certificates in PEM ('-----BEGIN CERTIFICATE-----') or one in DER",
+    {
+        "": "give the certificate alone ('-----BEGIN CERTIFICATE-----')",
+        "CERTIFICATE REQUEST": "a CA has yet to sign it; give the certificate that the CA returned",
+        "NEW CERTIFICATE REQUEST": "a CA has yet to sign it; give the certificate that the CA returned",
+        "PKCS7": "take the certificates out with: openssl pkcs7 -print_certs -in FILE -out client.crt",
+        "TRUSTED CERTIFICATE": "write it as a plain one with: openssl x509 -in FILE -out client.crt",
+        "X509 CRL": "CRLs go into --crl",
+    },
+)
 
 # RFC 9110 sections 5.1 and 5.5. `name;` is how curl is told to send a header without a value.
 _FIELD = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?::[ \t]*(.*)|;)", re.DOTALL)
@@ -72,15 +76,11 @@ class Evidence:
     def description(self, row: Proxy) -> str:
         """Say what was found, in a few words."""
         if self.certificates:
-            return f"{_counted(len(self.certificates), 'certificate')} in {shown(self.source)}"
+            return f"{counted(len(self.certificates), 'certificate')} in {shown(self.source)}"
         if self.value is None:
-            found = _counted(len(self.headers), "request header")
+            found = counted(len(self.headers), "request header")
             return f"{found} in {shown(self.source)}, read as {row.name} sends them"
         return f"a header value in {shown(self.source)}, read as {row.certificate_header} of {row.name}"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def row_of(proxy: str, header: str | None = None) -> Proxy:
@@ -155,15 +155,15 @@ def read(path: str) -> Evidence:
     data, source = read_bytes(path, _MOST_BYTES + 1), _source(path)
     if len(data) > _MOST_BYTES:
         raise Misuse(f"{source}: it is larger than 4 MiB; give the headers of one request, or certificates")
-    if data.startswith((b"\x30\x80", b"\x30\x81", b"\x30\x82", b"\x30\x83")):
-        return Evidence(source=source, certificates=(_only_certificate(data, source),))
+    if data.startswith(_DER):
+        return Evidence(source=source, certificates=_certificates(data, source))
     text = textwrap.dedent(data.decode("latin-1").replace("\r\n", "\n")).strip()
     lines = text.split("\n")
     sent = [line[2:] for line in lines if line == ">" or line.startswith("> ")]  # of a transcript by curl
     if _PEM_LINE.search(data):
         if _name_certificate_headers(lines) or _name_certificate_headers(sent):
             raise Misuse(f"{source}: it holds certificates and request headers; give either of them alone")
-        return Evidence(source=source, certificates=_pem_certificates(data, source))
+        return Evidence(source=source, certificates=_certificates(data, source))
     if sent and _name_certificate_headers(lines):
         raise Misuse(
             f"{source}: some of the headers are marked '> ', as curl does, and some are not; give one kind alone"
@@ -179,33 +179,16 @@ def _name_certificate_headers(lines: Sequence[str]) -> bool:
     return any(field is not None and folded(field[1]) in _HEADERS for field in fields)
 
 
-def _only_certificate(data: bytes, source: str) -> bytes:
-    try:
-        x509.load_der_x509_certificate(data)
-    except ValueError as error:
+def _certificates(data: bytes, source: str) -> tuple[bytes, ...]:
+    if data.startswith(_DER) and kind_of(data) != "CERTIFICATE":
         raise Misuse(
             f"{source}: it is binary and no X.509 certificate. If it is PKCS #12 (.p12, .pfx), take the certificate "
             "out with: openssl pkcs12 -in FILE -clcerts -nokeys -out client.crt"
-        ) from error
-    return data
-
-
-def _pem_certificates(data: bytes, source: str) -> tuple[bytes, ...]:
-    labels = _PEM_LABEL.findall(data)
-    for label in labels:
-        if label not in _CERTIFICATE_LABELS:
-            remedy = _LABEL_REMEDIES.get(label, "give the certificate alone ('-----BEGIN CERTIFICATE-----')")
-            raise Misuse(f"{source}: it holds a {label.decode()}, where only certificates may be: {remedy}")
-    bodies = [body for _, body in _PEM_CERTIFICATE.findall(data)]
-    if len(bodies) != len(labels):
-        raise Misuse(f"{source}: a certificate is not closed by its END line; the file may be cut short")
-    certificates = []
-    for number, body in enumerate(bodies, 1):
-        try:
-            certificates.append(binascii.a2b_base64(b"".join(body.split()), strict_mode=True))
-        except ValueError as error:
-            raise Misuse(f"{source}: certificate {number} is not base64 ({error}); the file is damaged") from error
-    return tuple(certificates)
+        )
+    try:
+        return tuple(elements(data, source, _CERTIFICATES))
+    except ValueError as error:
+        raise Misuse(str(error)) from error
 
 
 def _headers(lines: Sequence[str], source: str) -> tuple[tuple[str, str], ...]:

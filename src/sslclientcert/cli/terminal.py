@@ -11,7 +11,7 @@ import os
 import sys
 from typing import Literal, TypeAlias
 
-__all__ = ["Colour", "Misuse", "add_file", "add_json", "add_proxy", "complaint", "painted", "shown"]
+__all__ = ["Colour", "Misuse", "add_file", "add_json", "add_proxy", "complaint", "counted", "painted", "shown"]
 
 Colour: TypeAlias = Literal["red", "green", "yellow", "dim"]
 
@@ -44,6 +44,11 @@ def painted(text: str, colour: Colour) -> str:
     """Return text in a colour, if standard output is a terminal and NO_COLOR (https://no-color.org) is not set."""
     plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" or not sys.stdout.isatty()
     return text if plain else f"\x1b[{_CODES[colour]}m{text}\x1b[0m"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, which has an s unless there is one."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def complaint(error: Misuse | OSError) -> str:
