@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Sequence
 
 from .. import __version__
-from .terminal import Misuse, complaint
+from .terminal import Misuse, shown
 
 __all__ = ["main"]
 
@@ -27,6 +27,12 @@ _COMMANDS = {
     "encode": "print the header lines by which a proxy passes on a certificate",
     "proxies": "list the proxies and their headers, or show one's configuration",
     "probe": "send forged headers through a proxy that you own, and see what arrives",
+}
+
+_REMEDIES: dict[type[OSError], str] = {
+    FileNotFoundError: "there is no such file; check the path and the folder you are in",
+    IsADirectoryError: "it is a folder; name a file in it",
+    PermissionError: "it may not be read by you; check its owner and mode (ls -l)",
 }
 
 
@@ -61,11 +67,19 @@ def main(argv: Sequence[str] | None = None) -> int:
             # Python flushes standard output once more as it ends: https://docs.python.org/3/library/signal.html#note-on-sigpipe
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 141
-        print(f"sslclientcert: {complaint(error)}", file=sys.stderr)
+        print(f"sslclientcert: {_complaint(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
     return status
+
+
+def _complaint(error: Misuse | OSError) -> str:
+    """Return the sentence that says what is wrong with which file, and what to do."""
+    if isinstance(error, OSError) and error.filename is not None:
+        said = _REMEDIES.get(type(error)) or error.strerror or error
+        return f"{shown(error.filename)}: {said}"
+    return shown(error, 2000)
 
 
 def _module(command: str) -> str:

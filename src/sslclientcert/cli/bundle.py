@@ -8,22 +8,19 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import datetime as dt
-import json as json_format
-import textwrap
 from collections.abc import Iterator, Sequence
-
-from cryptography import x509
+from typing import Unpack
 
 from ..core.certificate import ParsedCertificate
 from ..core.crl import RevocationList
 from ..core.errors import ClientCertError
 from ..core.names import rfc4514
 from ..core.policy import require_ca, require_client_leaf, require_path_length, require_validity
-from ..core.status import Expiry, expiries, warnings_of
+from ..core.status import expiries, warnings_of
 from ..core.validation import Snapshot
-from .facts import facts, serial_number, validity
-from .terminal import add_json, counted, painted, shown
-from .trusted import Trusted, add_at, add_crl, add_max_depth, add_warn_days, as_of
+from .facts import facts, line
+from .terminal import add_json, counted, painted, print_json, shown, wrapped
+from .trusted import Trusted, TrustOptions, add_trust
 
 __all__ = ["add_arguments", "run"]
 
@@ -31,27 +28,18 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command to its parser."""
     parser.add_argument("ca", metavar="CA", help="the CA bundle, such as the proxy's ca.crt; - for standard input")
-    add_crl(parser)
-    add_at(parser)
-    add_max_depth(parser)
-    add_warn_days(parser)
+    add_trust(parser)
     add_json(parser)
 
 
-def run(
-    *, ca: str, crl: str | None, at: dt.datetime | None, max_depth: int, warn_days: dt.timedelta, json: bool
-) -> int:
+def run(*, json: bool, **options: Unpack[TrustOptions]) -> int:
     """List what a bundle holds, and warn of what needs attention.
 
     Not checked: whose CAs these are, and whether their certificates are the right ones.
 
     Parameters:
-        ca: the path of the CA bundle, or "-".
-        crl: the path of the CRLs.
-        at: the time to judge as of, aware; now if None.
-        max_depth: the most intermediates.
-        warn_days: how long before its end a certificate is worth a warning.
         json: print JSON.
+        options: see `TrustOptions`.
 
     Returns:
         0: all of it is usable; 1: something needs attention.
@@ -60,45 +48,41 @@ def run(
         Misuse: an option or a file is not what it should be.
         OSError: a file cannot be read.
     """
-    trusted = Trusted.read(ca, crl, max_depth)
-    now, said = as_of(at)
-    trust = trusted.store.current()
-    entries = list(_entries(trust, now))
-    ends = sorted(expiries(trust.bundle.certificates, trusted.crls), key=lambda end: (end.at, end.what))
-    warnings = [*warnings_of(trust, now, warn_days), *_uncovered(trusted, entries, now)]
+    trusted = Trusted.read(**options)
+    (bundle, revocation, *_), now = trusted.trust, trusted.now
+    entries = list(_entries(trusted.trust, now))
+    ends = sorted(expiries(bundle.certificates, revocation.crls), key=lambda end: (end.at, end.what))
+    warnings = [*warnings_of(trusted.trust, now, options["warn_days"]), *_uncovered(revocation.crls, entries, now)]
     if json:
-        answer = {
-            "certificates": [entry.as_dict() for entry in entries],
-            "left_out": [{"what": one.what, "why": one.why} for one in trust.bundle.left_out],
-            "crls": [_crl_as_dict(crl, _signers(crl, entries)) for crl in trusted.crls],
-            "ends": [{"what": end.what, "at": end.at.isoformat()} for end in ends],
-            "warnings": warnings,
-        }
-        print(json_format.dumps(answer, indent=2))
+        print_json(
+            {
+                "certificates": [entry.as_dict() for entry in entries],
+                "left_out": [{"what": one.what, "why": one.why} for one in bundle.left_out],
+                "crls": [_crl_as_dict(crl, _signers(crl, entries)) for crl in revocation.crls],
+                "ends": [{"what": end.what, "at": end.at.isoformat()} for end in ends],
+                "warnings": warnings,
+            }
+        )
     else:
-        print(f"found: {_counted(trusted)} in {shown(trusted.source)}, as of {said}\n")
-        print("\n".join([*_lines(trusted, entries, now), "", "ends", *_ends(ends, now), *_warned(warnings)]))
+        counts = [(len(bundle.certificates) + len(bundle.left_out), "certificate"), (len(revocation.crls), "CRL")]
+        found = " and ".join(counted(count, noun) for count, noun in counts if count)
+        print(f"found: {found} in {shown(trusted.source)}, as of {trusted.as_of}\n")
+        print("\n".join([*_lines(trusted.trust, entries, now), "", "ends"]))
+        for end in ends:
+            print(f"  {end.at:%Y-%m-%d %H:%M}  {shown(end.what)}{' (ENDED)' if end.at < now else ''}")
+        for warning in warnings:
+            print("\n" + "\n".join(wrapped(warning, f"{painted('WARNING', 'yellow')}  ")))
     return int(bool(warnings) or any(entry.role is None for entry in entries))
 
 
-def _lines(trusted: Trusted, entries: Sequence[_Entry], now: dt.datetime) -> Iterator[str]:
+def _lines(trust: Snapshot, entries: Sequence[_Entry], now: dt.datetime) -> Iterator[str]:
     for entry in entries:
         yield from entry.lines(now)
-    for one in trusted.store.current().bundle.left_out:
+    for one in trust.bundle.left_out:
         yield f"  -  {shown(one.what)}"
-        yield from _wrapped(f"it {one.why}", f"     {painted('UNUSABLE', 'red')}: ")
-    for crl in trusted.crls:
+        yield from wrapped(f"it {one.why}", f"     {painted('UNUSABLE', 'red')}: ")
+    for crl in trust.revocation.crls:
         yield from _crl_lines(crl, _signers(crl, entries))
-
-
-def _warned(warnings: Sequence[str]) -> Iterator[str]:
-    for warning in warnings:
-        yield from ("", *_wrapped(warning, f"{painted('WARNING', 'yellow')}  "))
-
-
-def _ends(ends: Sequence[Expiry], now: dt.datetime) -> Iterator[str]:
-    for expiry in ends:
-        yield f"  {expiry.at:%Y-%m-%d %H:%M}  {shown(expiry.what)}{' (ENDED)' if expiry.at < now else ''}"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -120,12 +104,8 @@ class _Entry:
     twins: tuple[int, ...] = ()
     why: str | None = None
 
-    @property
-    def certificate(self) -> x509.Certificate:
-        return self.parsed.certificate
-
     def as_dict(self) -> dict[str, object]:
-        said = facts(self.certificate)
+        said = facts(self.parsed.certificate)
         kept = ("subject", "issuer", "serial_number", "not_before", "not_after", "public_key", "fingerprint_sha256")
         return {
             **{name: said[name] for name in kept},
@@ -136,13 +116,10 @@ class _Entry:
         }
 
     def lines(self, now: dt.datetime) -> Iterator[str]:
-        said = f"serial {serial_number(self.certificate)}, {validity(self.certificate, now)}, "
-        yield (
-            f"  {self.number}  {shown(rfc4514(self.certificate.subject)) or '(no subject)'}   "
-            f"{painted(said + str(facts(self.certificate)['public_key']), 'dim')}"
-        )
+        certificate = self.parsed.certificate
+        yield line(self.number, certificate, now, facts(certificate)["public_key"])
         label = painted("UNUSABLE", "red") if self.role is None else painted(self.role, "green")
-        yield from _wrapped(self.why or "", f"     {label}{': ' if self.why else ''}")
+        yield from wrapped(self.why or "", f"     {label}{': ' if self.why else ''}")
         if self.twins:
             yield f"     cross-certified: {' and '.join(map(str, self.twins))} has the same name and key"
 
@@ -155,7 +132,7 @@ def _entries(trust: Snapshot, now: dt.datetime) -> Iterator[_Entry]:
         try:
             require_validity(one, now, dt.timedelta(), is_ca=True)
             if why is None:
-                role, why = ("anchor", None) if one in bundle.anchors else ("intermediate", None)
+                role = "anchor" if one in bundle.anchors else "intermediate"
                 require_ca(one)
                 issuers = [issuer for issuer in bundle.links.issuers_of(one) if _is_usable(trust, issuer, now, [one])]
                 if role == "intermediate" and issuers:
@@ -200,15 +177,15 @@ def _pin(anchor: ParsedCertificate) -> str | None:
     return "pin"
 
 
-def _uncovered(trusted: Trusted, entries: Sequence[_Entry], now: dt.datetime) -> Iterator[str]:
+def _uncovered(crls: Sequence[RevocationList], entries: Sequence[_Entry], now: dt.datetime) -> Iterator[str]:
     """Yield a sentence for each CA without a current list of its own, where there are lists at all."""
     for entry in entries:
-        if trusted.crls and entry.role in ("anchor", "intermediate"):
-            own = [crl for crl in trusted.crls if crl.fault is None and crl.is_by(entry.parsed)]
+        if crls and entry.role in ("anchor", "intermediate"):
+            own = [crl for crl in crls if crl.fault is None and crl.is_by(entry.parsed)]
             if not any(crl.this_update <= now <= crl.next_update and not crl.scope.is_delta for crl in own):
+                name = shown(rfc4514(entry.parsed.certificate.subject))
                 yield (
-                    f"there is no current CRL of {entry.number}, {shown(rfc4514(entry.certificate.subject))}: what it "
-                    "issued is refused (revocation_unknown)"
+                    f"there is no current CRL of {entry.number}, {name}: what it issued is refused (revocation_unknown)"
                 )
 
 
@@ -240,15 +217,3 @@ def _crl_lines(crl: RevocationList, signers: list[int]) -> Iterator[str]:
         yield f"     {painted('signed', 'green')} by {' and '.join(map(str, signers))}, about {crl.scope.description}"
     else:
         yield f"     {painted('UNUSABLE', 'red')}: no CA of the bundle signed it, with cRLSign and more than SHA-1"
-
-
-def _counted(trusted: Trusted) -> str:
-    bundle = trusted.store.current().bundle
-    counts = [(len(bundle.certificates) + len(bundle.left_out), "certificate"), (len(trusted.crls), "CRL")]
-    return " and ".join(counted(count, noun) for count, noun in counts if count)
-
-
-def _wrapped(text: str, start: str) -> list[str]:
-    width = 110
-    lines = textwrap.wrap(shown(text, 4000), width, break_on_hyphens=False) or [""]
-    return [start + lines[0], *(" " * 10 + line for line in lines[1:])]

@@ -17,8 +17,9 @@ from ..core.der import element
 from ..core.errors import ClientCertError
 from ..core.names import rfc4514
 from ..core.policy import require_ca, require_client_leaf, require_path_length, require_validity, weak_signature
+from .terminal import painted, shown
 
-__all__ = ["facts", "hints", "serial_number", "validity"]
+__all__ = ["facts", "hints", "line", "serial_number", "validity"]
 
 _UPN = "1.3.6.1.4.1.311.20.2.3"
 _UTF8_STRING = 0x0C
@@ -87,6 +88,12 @@ def validity(certificate: x509.Certificate, at: dt.datetime) -> str:
     start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     outside = " (NOT YET VALID)" if at < start else " (EXPIRED)" if at > end else ""
     return f"{start:%Y-%m-%d} to {end:%Y-%m-%d}{outside}"
+
+
+def line(number: int, certificate: x509.Certificate, at: dt.datetime, *more: object) -> str:
+    """Return the line that tells a certificate from others: its place, subject, serial number and validity."""
+    said = f"serial {serial_number(certificate)}, {', '.join([validity(certificate, at), *map(str, more)])}"
+    return f"  {number}  {shown(rfc4514(certificate.subject)) or '(no subject)'}   {painted(said, 'dim')}"
 
 
 def hints(certificate: x509.Certificate, position: int, at: dt.datetime) -> Iterator[str]:

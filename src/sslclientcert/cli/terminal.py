@@ -7,21 +7,18 @@ or turn the reading direction; so every character that is not printable is shown
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
+import textwrap
 from typing import Literal, TypeAlias
 
-__all__ = ["Colour", "Misuse", "add_file", "add_json", "add_proxy", "complaint", "counted", "painted", "shown"]
+__all__ = ["Misuse", "add_file", "add_json", "add_proxy", "counted", "painted", "print_json", "shown", "wrapped"]
 
 Colour: TypeAlias = Literal["red", "green", "yellow", "dim"]
 
 _CODES: dict[Colour, int] = {"red": 31, "green": 32, "yellow": 33, "dim": 2}
 _CLIP = 400
-_REMEDIES: dict[type[OSError], str] = {
-    FileNotFoundError: "there is no such file; check the path and the folder you are in",
-    IsADirectoryError: "it is a folder; name a file in it",
-    PermissionError: "it may not be read by you; check its owner and mode (ls -l)",
-}
 
 
 class Misuse(Exception):
@@ -51,12 +48,15 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def complaint(error: Misuse | OSError) -> str:
-    """Return the sentence that says what is wrong with which file, and what to do."""
-    if isinstance(error, OSError) and error.filename is not None:
-        said = _REMEDIES.get(type(error)) or error.strerror or error
-        return f"{shown(error.filename)}: {said}"
-    return shown(error, 2000)
+def wrapped(text: str, start: str) -> list[str]:
+    """Return the lines of untrusted text: the first behind `start`, the others indented."""
+    lines = textwrap.wrap(shown(text, 4000), 110, break_on_hyphens=False) or [""]
+    return [start + lines[0], *(" " * 10 + line for line in lines[1:])]
+
+
+def print_json(answer: object) -> None:
+    """Print what --json asks for."""
+    print(json.dumps(answer, indent=2))
 
 
 def add_file(parser: argparse.ArgumentParser, what: str) -> None:

@@ -1,4 +1,4 @@
-"""The CA bundle and the CRLs that a command judges by, and from when on to warn of what ends."""
+"""The CA bundle and the CRLs that a command judges by, as of when, and from when on to warn of what ends."""
 
 from __future__ import annotations
 
@@ -6,67 +6,86 @@ import argparse
 import dataclasses
 import datetime as dt
 import logging
-from collections.abc import Sequence
+from typing import TypedDict, Unpack
 
-from ..core.crl import RevocationList
 from ..core.status import DEFAULT_WITHIN
 from ..core.trust import DEFAULT_MAX_DEPTH, TrustStore
+from ..core.validation import Snapshot
 from .evidence import read_bytes
 from .terminal import Misuse
 
-__all__ = ["Trusted", "add_at", "add_crl", "add_max_depth", "add_warn_days", "as_of"]
+__all__ = ["TrustOptions", "Trusted", "add_trust"]
 
 _SILENT = logging.NullHandler()  # refusals and warnings are the answer here, not lines of a log
 
 
-@dataclasses.dataclass(frozen=True)
-class Trusted:
-    """What was read.
+class TrustOptions(TypedDict):
+    """What to judge by, and when: the path of the CA bundle, and the options of `add_trust`.
 
     Attributes:
-        source: how messages name it.
-        crls: the CRLs.
-        store: a trust store of both.
+        ca: the path of the CA bundle, or "-".
+        crl: the path of the CRLs.
+        at: the time to judge as of, aware; now if None.
+        max_depth: the most intermediates.
+        warn_days: how long before its end a certificate is worth a warning.
+    """
+
+    ca: str
+    crl: str | None
+    at: dt.datetime | None
+    max_depth: int
+    warn_days: dt.timedelta
+
+
+@dataclasses.dataclass(frozen=True)
+class Trusted:
+    """What was read, and the time.
+
+    Attributes:
+        source: how messages name the files.
+        store: a trust store of them.
+        trust: what it holds.
+        at: the time that was asked for, aware, or None.
+        now: the time to judge as of, aware.
+        as_of: how to say it.
     """
 
     source: str
-    crls: Sequence[RevocationList]
     store: TrustStore
+    trust: Snapshot
+    at: dt.datetime | None
+    now: dt.datetime
+    as_of: str
 
     @classmethod
-    def read(cls, ca: str, crl: str | None, max_depth: int) -> Trusted:
+    def read(cls, **options: Unpack[TrustOptions]) -> Trusted:
         """Read a bundle and CRLs, each file once, so that it may be a pipe: --ca <(kubectl get secret ...).
 
         Raises:
             Misuse: the content is not what it should be.
             OSError: a file cannot be read.
         """
+        ca, crl, at = options["ca"], options["crl"], options["at"]
         logging.getLogger("sslclientcert").addHandler(_SILENT)
         bundle, crls = read_bytes(ca), None if crl is None else read_bytes(crl)
         try:
-            store = TrustStore.from_pem(bundle, crls, max_depth=max_depth, source=ca, crl_source=crl or ca)
+            store = TrustStore.from_pem(bundle, crls, max_depth=options["max_depth"], source=ca, crl_source=crl or ca)
         except ValueError as error:
             raise Misuse(str(error)) from error
-        return cls(ca if crl is None else f"{ca} and {crl}", store.current().revocation.crls, store)
+        now = at or dt.datetime.now(dt.UTC)
+        as_of = now.isoformat(" ", "seconds").removesuffix("+00:00") + (" UTC" if at is None else " UTC (--at)")
+        return cls(ca if crl is None else f"{ca} and {crl}", store, store.current(), at, now, as_of)
 
 
-def add_crl(parser: argparse.ArgumentParser) -> None:
-    """Add the option --crl."""
+def add_trust(parser: argparse.ArgumentParser) -> None:
+    """Add the options --crl, --at, --max-depth and --warn-days."""
     parser.add_argument("--crl", metavar="FILE", help="certificate revocation lists")
-
-
-def add_at(parser: argparse.ArgumentParser) -> None:
-    """Add the option --at."""
     parser.add_argument(
         "--at",
         metavar="TIME",
         type=_time,
         help="judge as of then: ISO 8601, in UTC unless it says otherwise (default: now)",
     )
-
-
-def add_max_depth(parser: argparse.ArgumentParser) -> None:
-    """Add the option --max-depth."""
     parser.add_argument(
         "--max-depth",
         metavar="N",
@@ -75,10 +94,6 @@ def add_max_depth(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT_MAX_DEPTH,
         help="the most intermediate CAs (default: %(default)s)",
     )
-
-
-def add_warn_days(parser: argparse.ArgumentParser) -> None:
-    """Add the option --warn-days."""
     parser.add_argument(
         "--warn-days",
         metavar="N",
@@ -86,12 +101,6 @@ def add_warn_days(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT_WITHIN,
         help=f"warn of a certificate that ends within so many days (default: {DEFAULT_WITHIN.days})",
     )
-
-
-def as_of(at: dt.datetime | None) -> tuple[dt.datetime, str]:
-    """Return the time to judge as of, and how to say it."""
-    now = at or dt.datetime.now(dt.UTC)
-    return now, now.isoformat(" ", "seconds").removesuffix("+00:00") + (" UTC" if at is None else " UTC (--at)")
 
 
 def _time(text: str) -> dt.datetime:

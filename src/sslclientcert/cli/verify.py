@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
-import json as json_format
-import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from typing import Unpack
 
 from cryptography import x509
 
@@ -19,18 +18,18 @@ from ..core.errors import CertificateMissing, ClientCertError
 from ..core.headers import folded
 from ..core.identity import ClientIdentity
 from ..core.names import rfc4514
-from ..core.peers import DEFAULT_TRUSTED_PROXIES
+from ..core.peers import DEFAULT_TRUSTED_PROXIES, UNIX
 from ..core.presented import PresentedChain
 from ..core.proxies import Proxy
 from ..core.status import ends_soon, expiries, odd_certificates, odd_crls
-from ..core.trust import TrustStore
 from .evidence import Evidence, forwarded, hint_of_proxy, read, row_of
-from .facts import serial_number, validity
-from .terminal import Misuse, add_file, add_json, add_proxy, painted, shown
-from .trusted import Trusted, add_at, add_crl, add_max_depth, add_warn_days, as_of
+from .facts import line
+from .terminal import Misuse, add_file, add_json, add_proxy, painted, print_json, shown, wrapped
+from .trusted import Trusted, TrustOptions, add_trust
 
 __all__ = ["add_arguments", "run"]
 
+_KINDS_OF_NAMES = ("DNS", "email", "URI", "IP", "UPN", "directory")  # in the order of `SubjectAlternativeNames`
 _NOT_CHECKED = "Not checked, since it cannot be from here: who sent it, and that they hold the private key."
 
 
@@ -38,30 +37,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command to its parser."""
     add_file(parser, "a header's value, request headers (as curl -v or a log shows them), or certificates, leaf first")
     parser.add_argument("--ca", metavar="FILE", required=True, help="the CA bundle, such as the proxy's ca.crt")
-    add_crl(parser)
     add_proxy(parser)
     parser.add_argument("--header", metavar="NAME", help="another name for the proxy's certificate header")
     parser.add_argument("--peer", metavar="ADDRESS", help='who sent the headers: an address, or "unix"')
     parser.add_argument("--trusted-proxies", metavar="LIST", help="as in the application, with commas; with --peer")
-    add_at(parser)
-    add_max_depth(parser)
-    add_warn_days(parser)
+    add_trust(parser)
     add_json(parser)
 
 
 def run(
     *,
     file: str,
-    ca: str,
-    crl: str | None,
     proxy: str,
     header: str | None,
     peer: str | None,
     trusted_proxies: str | None,
-    at: dt.datetime | None,
-    max_depth: int,
-    warn_days: dt.timedelta,
     json: bool,
+    **options: Unpack[TrustOptions],
 ) -> int:
     """Judge what a file holds, and print the answer.
 
@@ -69,16 +61,12 @@ def run(
 
     Parameters:
         file: its path, or "-".
-        ca: the path of the CA bundle.
-        crl: the path of the CRLs.
         proxy: the name of the row by which headers are decoded and held against each other.
         header: another name for the row's certificate header.
         peer: the address that the headers came from, as the server tells it, or "unix"; the proxy's if None.
         trusted_proxies: as for `ClientCertAuthenticator`, with commas; its default if None.
-        at: the time of validation, aware; now if None.
-        max_depth: the most intermediates.
-        warn_days: how long before its end a certificate of the verified path is worth a warning.
         json: print JSON.
+        options: see `TrustOptions`.
 
     Returns:
         0: accepted; 1: refused.
@@ -88,77 +76,63 @@ def run(
         OSError: a file cannot be read.
     """
     row = row_of(proxy, header)
-    trusted = Trusted.read(ca, crl, max_depth)
+    trusted = Trusted.read(**options)
     evidence = read(file)
-    sender = _sender(evidence, peer, trusted_proxies)
     identity, refusal = None, None
     try:
-        identity = _verified(evidence, row, trusted.store, at, sender)
+        identity = _verified(evidence, row, trusted, peer, trusted_proxies)
     except ClientCertError as error:
         refusal = error
-    now, said = as_of(at)
-    warnings = list(_warnings(() if identity is None else identity.chain, trusted, now, warn_days))
+    ca, now, (bundle, revocation, *_) = options["ca"], trusted.now, trusted.trust
+    chain = [] if identity is None else map(ParsedCertificate, identity.chain)
+    warnings = [
+        *ends_soon(expiries(chain, revocation.crls), now, options["warn_days"]),
+        *odd_certificates(bundle, has_crls=bool(revocation.crls)),
+        *odd_crls(bundle, revocation.crls),
+    ]
     if json:
-        print(json_format.dumps(_answer(identity, refusal, warnings), indent=2))
+        answer = {
+            "accepted": identity is not None,
+            "code": refusal and refusal.code,
+            "detail": refusal and refusal.detail,
+            "identity": identity and identity.as_dict(),
+            "warnings": warnings,
+        }
+        print_json(answer)
     else:
-        lines = [*_found(evidence, row, peer), f"by:    {shown(trusted.source)}, as of {said}", ""]
+        lines = [*_found(evidence, row, peer), f"by:    {shown(trusted.source)}, as of {trusted.as_of}", ""]
         if identity is not None:
             lines += [*_verified_path(identity, ca, now), "", *_acceptance(identity)]
         elif refusal is not None:
-            names = {one.certificate.subject for one in trusted.store.current().bundle.certificates}
+            names = {one.certificate.subject for one in bundle.certificates}
             lines += [*_presented(evidence, row, names, ca, now), *_refusal(refusal, evidence, row)]
-        lines += (
-            ["", *(f"{painted('WARNING', 'yellow')}   {shown(warning)}" for warning in warnings)] if warnings else []
-        )
-        print("\n".join(lines))
+        print("\n".join(lines + [""] * bool(warnings)))
+        print(*(f"{painted('WARNING', 'yellow')}   {shown(warning)}\n" for warning in warnings), sep="", end="")
     return int(identity is None)
 
 
-def _answer(
-    identity: ClientIdentity | None, refusal: ClientCertError | None, warnings: Sequence[str]
-) -> dict[str, object]:
-    return {
-        "accepted": identity is not None,
-        "code": refusal and refusal.code,
-        "detail": refusal and refusal.detail,
-        "identity": identity and identity.as_dict(),
-        "warnings": warnings,
-    }
-
-
-def _sender(evidence: Evidence, peer: str | None, trusted_proxies: str | None) -> tuple[str, str | Sequence[str]]:
-    """Return the peer that sent the headers, and the peers that are trusted.
+def _verified(
+    evidence: Evidence, row: Proxy, trusted: Trusted, peer: str | None, trusted_proxies: str | None
+) -> ClientIdentity:
+    """Return the verified identity.
 
     Raises:
+        ClientCertError: there is none.
         Misuse: the options do not go with each other, or with the file.
     """
     if peer is None and trusted_proxies is not None:
         raise Misuse("--trusted-proxies goes with --peer, which says who sent the headers")
-    if peer is None:
-        return "unix", "unix"
-    if evidence.certificates:
+    if peer is not None and evidence.certificates:
         raise Misuse("--peer goes with headers, and the file holds certificates")
-    return peer, trusted_proxies or DEFAULT_TRUSTED_PROXIES
-
-
-def _verified(
-    evidence: Evidence, row: Proxy, store: TrustStore, at: dt.datetime | None, sender: tuple[str, str | Sequence[str]]
-) -> ClientIdentity:
-    """Return the verified identity; `sender` is the peer, and the peers that are trusted.
-
-    Raises:
-        ClientCertError: there is none.
-        Misuse: the trusted peers are not what they should be.
-    """
     if evidence.certificates:
-        return store.verify(PresentedChain.from_der(evidence.certificates), at=at)
-    peer, trusted_proxies = sender
+        return trusted.store.verify(PresentedChain.from_der(evidence.certificates), at=trusted.at)
+    peers = UNIX if peer is None else trusted_proxies or DEFAULT_TRUSTED_PROXIES
     try:
-        authenticator = ClientCertAuthenticator(store, proxy=row, trusted_proxies=trusted_proxies)
+        authenticator = ClientCertAuthenticator(trusted.store, proxy=row, trusted_proxies=peers)
     except ValueError as error:
         raise Misuse(str(error)) from error
     headers = evidence.sent_by(row)
-    identity = authenticator.authenticate(headers, peer=peer, at=at)
+    identity = authenticator.authenticate(headers, peer=UNIX if peer is None else peer, at=trusted.at)
     if identity is None:
         raise CertificateMissing(
             f"{row.certificate_header} says that there was no certificate"
@@ -166,16 +140,6 @@ def _verified(
             else f"there is no header {row.certificate_header}, by which {row.name} forwards a certificate"
         )
     return identity
-
-
-def _warnings(
-    chain: Sequence[x509.Certificate], trusted: Trusted, now: dt.datetime, within: dt.timedelta
-) -> Iterator[str]:
-    """Yield what of a verified path, and of the lists, ends soon or has ended, and lists that cover nothing."""
-    bundle = trusted.store.current().bundle
-    yield from ends_soon(expiries(map(ParsedCertificate, chain), trusted.crls), now, within)
-    yield from odd_certificates(bundle, has_crls=bool(trusted.crls))
-    yield from odd_crls(bundle, trusted.crls)
 
 
 def _found(evidence: Evidence, row: Proxy, peer: str | None) -> Iterator[str]:
@@ -191,17 +155,10 @@ def _found(evidence: Evidence, row: Proxy, peer: str | None) -> Iterator[str]:
         yield "       The sender counts as the proxy, whoever it was: --peer says its address."
 
 
-def _line(number: int, certificate: x509.Certificate, now: dt.datetime) -> str:
-    return (
-        f"  {number}  {shown(rfc4514(certificate.subject)) or '(no subject)'}   "
-        f"{painted(f'serial {serial_number(certificate)}, {validity(certificate, now)}', 'dim')}"
-    )
-
-
 def _verified_path(identity: ClientIdentity, ca: str, now: dt.datetime) -> Iterator[str]:
     yield "verified path"
     for number, certificate in enumerate(identity.chain, 1):
-        yield _line(number, certificate, now)
+        yield line(number, certificate, now)
         if number < len(identity.chain):
             yield f"     {painted('ok', 'green')}: signed by {number + 1}"
         else:
@@ -218,7 +175,7 @@ def _presented(evidence: Evidence, row: Proxy, names: set[x509.Name], ca: str, n
     if chain:
         yield painted("presented, UNVERIFIED: names as the certificates state them, no signature considered", "yellow")
     for number, certificate in enumerate(chain, 1):
-        yield _line(number, certificate, now)
+        yield line(number, certificate, now)
         issuer = shown(rfc4514(certificate.issuer)) or "(no name)"
         if certificate.issuer == certificate.subject:
             where = "itself"
@@ -235,14 +192,7 @@ def _presented(evidence: Evidence, row: Proxy, names: set[x509.Name], ca: str, n
 
 def _acceptance(identity: ClientIdentity) -> Iterator[str]:
     yield f"{painted('ACCEPTED', 'green')}  {shown(identity.subject) or '(no subject)'}"
-    for kind, values in (
-        ("DNS", identity.sans.dns_names),
-        ("email", identity.sans.emails),
-        ("URI", identity.sans.uris),
-        ("IP", identity.sans.ip_addresses),
-        ("UPN", identity.sans.upns),
-        ("directory", identity.sans.directory_names),
-    ):
+    for kind, values in zip(_KINDS_OF_NAMES, vars(identity.sans).values(), strict=True):
         for value in values:
             yield f"          {kind} {shown(value)}"
     yield f"          SHA-256 {identity.fingerprint_sha256}"
@@ -251,10 +201,5 @@ def _acceptance(identity: ClientIdentity) -> Iterator[str]:
 
 def _refusal(refusal: ClientCertError, evidence: Evidence, row: Proxy) -> Iterator[str]:
     yield f"{painted('REFUSED', 'red')}   {refusal.code}"
-    detail = refusal.detail
-    if refusal.code == "certificate_missing":
-        detail += hint_of_proxy(evidence, row)
-    margin = " " * 10
-    yield from textwrap.wrap(
-        shown(detail, 4000), 110, initial_indent=margin, subsequent_indent=margin, break_on_hyphens=False
-    )
+    hint = hint_of_proxy(evidence, row) if refusal.code == "certificate_missing" else ""
+    yield from wrapped(refusal.detail + hint, " " * 10)
