@@ -28,8 +28,8 @@ from ..core.errors import ClientCertError, HeaderAmbiguous
 from ..core.proxies import PROXIES, Proxy
 from ..testing import ClientCA, encode
 from .evidence import row_of
-from .proxies import configuration_of
-from .terminal import Misuse, add_json, painted, shown
+from .proxies import configuration_of, in_columns
+from .terminal import Misuse, add_json, painted, print_json, shown
 
 __all__ = ["add_arguments", "run"]
 
@@ -66,13 +66,15 @@ class _Forgery:
     way: str
     headers: tuple[Line, ...]
     trailers: tuple[Line, ...] = ()
-    announced: bool = False
 
 
 @dataclass(frozen=True)
 class _Answer:
+    """An answer; or, with the status 0, why there is none: no connection, no TLS, nothing in time, or no HTTP."""
+
     status: int
     body: bytes = b""
+    error: Exception | None = None
 
     @property
     def code(self) -> str | None:
@@ -107,47 +109,34 @@ class _Target:
     timeout: float
 
     def ask(self, forgery: _Forgery | None = None) -> _Answer:
-        """Send one request and return what the answer says; no redirect is followed.
-
-        Raises:
-            OSError: no connection, no TLS, or no answer in time.
-            HTTPException: what came is not HTTP.
-        """
+        """Send one request and return what the answer says; no redirect is followed."""
         host = self.url.hostname or ""
         port = self.url.port or (443 if self.context else 80)
-        with socket.create_connection((host, port), self.timeout) as plain:
-            stream = plain if self.context is None else self.context.wrap_socket(plain, server_hostname=host)
-            with stream:
-                stream.sendall(_request(self.url, forgery))
-                response = HTTPResponse(stream)
-                response.begin()
-                body = response.read(_MOST_BODY)
-        return _Answer(response.status, body)
-
-    def tell(self, forgery: _Forgery) -> _Answer:
-        """Send a forgery; a connection that ends without an answer has the status 0, of which nothing can be told."""
         try:
-            return self.ask(forgery)
-        except (OSError, HTTPException):
-            return _Answer(0)
+            with socket.create_connection((host, port), self.timeout) as plain:
+                stream = plain if self.context is None else self.context.wrap_socket(plain, server_hostname=host)
+                with stream:
+                    stream.sendall(_request(self.url, forgery))
+                    response = HTTPResponse(stream)
+                    response.begin()
+                    return _Answer(response.status, response.read(_MOST_BODY))
+        except (OSError, HTTPException) as error:
+            return _Answer(0, error=error.with_traceback(None))  # the frames would keep the connection
 
 
 def _request(url: SplitResult, forgery: _Forgery | None) -> bytes:
     target = (url.path or "/") + (f"?{url.query}" if url.query else "")
+    way, headers, trailers = (forgery.way, forgery.headers, forgery.trailers) if forgery else ("", (), ())
+    hop = [name for name in forgery.row.headers if name] if forgery and way == "hop-by-hop" else []
     # As a proxy in front would say: some pass a client's headers on at that word.
     lines = [("Host", url.netloc), ("User-Agent", "sslclientcert-probe"), ("X-Forwarded-Proto", "https")]
+    lines += [("Connection", ", ".join(["close", *hop])), *headers]
     method, body = "GET", ""
-    if forgery is None:
-        lines.append(("Connection", "close"))
-    else:
-        hop = [row for row in forgery.row.headers if row] if forgery.way == "hop-by-hop" else []
-        lines += [("Connection", ", ".join(["close", *hop])), *forgery.headers]
-        if forgery.trailers:
-            method = "POST"
-            lines.append(("Transfer-Encoding", "chunked"))
-            if forgery.announced:
-                lines.append(("Trailer", ", ".join(name for name, _ in forgery.trailers)))
-            body = "1\r\nx\r\n0\r\n" + _block(forgery.trailers)
+    if trailers:
+        method, body = "POST", "1\r\nx\r\n0\r\n" + _block(trailers)
+        lines.append(("Transfer-Encoding", "chunked"))
+        if way == "trailer":
+            lines.append(("Trailer", ", ".join(name for name, _ in trailers)))
     return (f"{method} {target} HTTP/1.1\r\n" + _block(lines) + body).encode("latin-1")
 
 
@@ -166,7 +155,7 @@ def _forgeries(rows: Iterable[Proxy], marker: str) -> Iterator[_Forgery]:
         if mixed:
             yield _Forgery(row, "mixed spelling", mixed)
         yield _Forgery(row, "twice", lines + lines)
-        yield _Forgery(row, "trailer", (), lines, announced=True)
+        yield _Forgery(row, "trailer", (), lines)
         yield _Forgery(row, "trailer, not announced", (), lines)
         yield _Forgery(row, "hop-by-hop", lines)
 
@@ -183,7 +172,6 @@ def _mixed_spellings(name: str) -> list[str]:
 class _Client:
     """With or without a certificate: how the application answers it when nothing is forged, and by which names."""
 
-    which: str
     usual: _Answer
     names: tuple[str, ...]
 
@@ -202,7 +190,7 @@ class _Client:
             return "accepted"
         if answer.is_like(self.usual):
             return "accepted" if self.is_named and not answer.names(self.names) else "not seen"
-        if forgery.announced and answer.code == HeaderAmbiguous.code:
+        if forgery.way == "trailer" and answer.code == HeaderAmbiguous.code:
             return "announcement refused"
         if answer.code is not None:
             return "refused by the application"
@@ -250,7 +238,9 @@ def _remedy(row: Proxy, way: str) -> str:
     return f"on every request, unconditionally:\n{configuration_of(row).rstrip()}"
 
 
-def _checked(url: str, owned: bool) -> SplitResult:
+def _checked(url: str, owned: bool, cert: str | None, key: str | None) -> SplitResult:
+    if key is not None and cert is None:
+        raise Misuse("--key is the key of --cert: name the certificate too")
     try:
         split = urlsplit(url)
         usable = split.scheme in ("http", "https") and split.hostname and (split.port or 1)
@@ -265,25 +255,23 @@ def _checked(url: str, owned: bool) -> SplitResult:
         loopback = host == "localhost"
     if not loopback and not owned:
         raise Misuse(f"{host} is not loopback: the probe attacks it. If it is yours, add --yes-i-own-this")
+    if cert is not None and split.scheme == "http":
+        raise Misuse("--cert needs https: without TLS no client certificate is presented")
     return split
 
 
-def _check_files(split: SplitResult, cert: str | None, key: str | None) -> None:
-    if key is not None and cert is None:
-        raise Misuse("--key is the key of --cert: name the certificate too")
-    if cert is not None and split.scheme == "http":
-        raise Misuse("--cert needs https: without TLS no client certificate is presented")
-
-
 def _context(cacert: str | None, insecure: bool, cert: str | None, key: str | None) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=cacert)
+    try:
+        context = ssl.create_default_context(cafile=cacert)
+        if cert is not None:
+            context.load_cert_chain(cert, key)
+    except OSError as error:
+        raise Misuse(f"--cacert, --cert or --key is not what it should be: {error}") from error
     # Since Python 3.13 the default; a root of `openssl req -x509`, without keyUsage, does not pass it.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if insecure:
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.set_alpn_protocols(["http/1.1"])
-    if cert is not None:
-        context.load_cert_chain(cert, key)
     return context
 
 
@@ -309,8 +297,7 @@ def run(
     Raises:
         Misuse: nothing can be told: the URL, a file, the connection, or the application's answers.
     """
-    split = _checked(url, yes_i_own_this)
-    _check_files(split, cert, key)
+    split = _checked(url, yes_i_own_this, cert, key)
     marker = f"sslclientcert-probe-{secrets.token_hex(8)}"
     rows = (row_of(name, header) for name in ([proxy] if proxy else PROXIES))
     forgeries = list(_forgeries(rows, marker))
@@ -326,21 +313,20 @@ def run(
     told, refused = False, None
     for which, file in files.items():
         names = _names_of(file)
-        try:
-            context = _context(cacert, insecure, file, key) if split.scheme == "https" else None
-            target = _Target(split, context, timeout)
-            client = _Client(which, target.ask(), names)
-        except (OSError, HTTPException) as error:
-            if file is None and cert and not isinstance(error, ssl.SSLCertVerificationError):
-                if not json:
-                    print(f"without a certificate, {split.netloc} ends the connection: {type(error).__name__}")
-                continue
-            raise _no_answer(split, which, error) from error
-        answers = [(each, target.tell(each)) for each in forgeries]
-        try:
-            again = target.ask()
-        except (OSError, HTTPException) as error:
-            raise _no_answer(split, which, error) from error
+        context = _context(cacert, insecure, file, key) if split.scheme == "https" else None
+        target = _Target(split, context, timeout)
+        client = _Client(target.ask(), names)
+        lost = client.usual.error
+        if lost and file is None and cert and not isinstance(lost, ssl.SSLCertVerificationError):
+            if not json:
+                print(f"without a certificate, {split.netloc} ends the connection: {type(lost).__name__}")
+            continue
+        answers = [] if lost else [(each, target.ask(each)) for each in forgeries]
+        again = client.usual if lost else target.ask()
+        if again.error:
+            hint = "; if it demands one, probe with --cert" if which == "without" else ""
+            said = f"{split.netloc}, {which} a client certificate: {type(again.error).__name__}: {again.error}"
+            raise Misuse(said + hint) from again.error
         if not again.is_like(client.usual):
             raise Misuse(f"without any forgery it answers {client.usual}, then {again}: nothing can be told")
         told = told or client.can_tell
@@ -366,12 +352,7 @@ def run(
     return _report(findings, why, count=count, json=json)
 
 
-def _no_answer(split: SplitResult, which: str, error: Exception) -> Misuse:
-    hint = "; if it demands one, probe with --cert" if which == "without" else ""
-    return Misuse(f"{split.netloc}, {which} a client certificate: {type(error).__name__}: {error}{hint}")
-
-
-_HEADS = {"proxy": "proxy", "way": "way", "client_certificate": "certificate", "answer": "answer", "outcome": "outcome"}
+_COLUMNS = ("proxy", "way", "client_certificate", "answer", "outcome")
 
 
 def _report(findings: list[dict[str, str]], why: str | None, *, count: int, json: bool) -> int:
@@ -381,7 +362,7 @@ def _report(findings: list[dict[str, str]], why: str | None, *, count: int, json
     why = why or ("some answers are unclear" if unclear else None)
     status = 1 if through else 2 if why else 0
     if json:
-        print(json_format.dumps({"requests": count, "status": status, "findings": findings}, indent=2))
+        print_json({"requests": count, "status": status, "findings": findings})
         return status
     if through or unclear:
         _print_table(through + unclear)
@@ -404,9 +385,8 @@ def _report(findings: list[dict[str, str]], why: str | None, *, count: int, json
 
 
 def _print_table(findings: list[dict[str, str]]) -> None:
-    widths = {key: max(len(title), *(len(each[key]) for each in findings)) for key, title in _HEADS.items()}
-    print("  ".join(title.ljust(widths[key]) for key, title in _HEADS.items()).rstrip())
-    for each in findings:
-        cells = {key: shown(each[key]).ljust(widths[key]) for key in _HEADS}
-        cells["outcome"] = painted(each["outcome"], "red" if each["outcome"] in _GOT_THROUGH else "yellow")
-        print("  ".join(cells.values()))
+    rows = [tuple(shown(each[column]) for column in _COLUMNS) for each in findings]
+    head, *lines = in_columns([tuple(column.removeprefix("client_") for column in _COLUMNS), *rows])
+    print(head)
+    for line, (*_, outcome) in zip(lines, rows, strict=True):
+        print(line.removesuffix(outcome) + painted(outcome, "red" if outcome in _GOT_THROUGH else "yellow"))

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json as json_format
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..core.proxies import PROXIES, Proxy
 from .evidence import row_of
-from .terminal import add_json, painted
+from .terminal import add_json, painted, print_json
 
-__all__ = ["add_arguments", "configuration_of", "run"]
+__all__ = ["add_arguments", "configuration_of", "in_columns", "run"]
 
 _ROLES = ("certificate", "chain", "verdict", "presence", "subject", "issuer", "fingerprint")
 _CONFIGURATIONS = Path(__file__).parent / "configurations"
@@ -39,9 +39,9 @@ def run(*, name: str | None, json: bool) -> int:
     """
     if name is not None:
         row = row_of(name)
-        print(json_format.dumps(_as_dict(row), indent=2) if json else _one(row))
+        print_json(_as_dict(row)) if json else print(_one(row))
     elif json:
-        print(json_format.dumps([_as_dict(row) for row in PROXIES.values()], indent=2))
+        print_json([_as_dict(row) for row in PROXIES.values()])
     else:
         print("\n\n".join([_table(), *map(_snippet, PROXIES.values())]))
     return 0
@@ -50,6 +50,12 @@ def run(*, name: str | None, json: bool) -> int:
 def configuration_of(row: Proxy) -> str:
     """Return the proxy's configuration that sends just what a row of the table reads, for people to copy."""
     return (_CONFIGURATIONS / f"{row.name}.txt").read_text(encoding="utf-8")
+
+
+def in_columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return a line for each row of a table."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
 def _as_dict(row: Proxy) -> dict[str, object]:
@@ -74,8 +80,7 @@ def _table() -> str:
     for row in PROXIES.values():
         _, *others = _roles(row).values()
         lines.append((row.name, row.certificate_header, row.certificate_encoding, ", ".join(others)))
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    head, *rows = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
+    head, *rows = in_columns(lines)
     return "\n".join([painted(head, "dim"), *rows])
 
 
