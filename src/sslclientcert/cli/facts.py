@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from ..core.certificate import ParsedCertificate
 from ..core.der import element
@@ -46,8 +45,9 @@ def facts(certificate: x509.Certificate) -> dict[str, object]:
     Not verified: any of it. The certificate must have been parsed by `PresentedChain`, which refuses one with a field
     that does not parse.
     """
-    values = [extension.value for extension in certificate.extensions]
-    der = certificate.public_bytes(Encoding.DER)
+    parsed = ParsedCertificate(certificate)
+    usage = parsed.get(x509.KeyUsage)
+    sha256 = hashlib.sha256(parsed.der)
     return {
         "subject": rfc4514(certificate.subject),
         "issuer": rfc4514(certificate.issuer),
@@ -57,23 +57,13 @@ def facts(certificate: x509.Certificate) -> dict[str, object]:
         "not_after": certificate.not_valid_after_utc.isoformat(),
         "public_key": _public_key(certificate),
         "signature_algorithm": _named(certificate.signature_algorithm_oid),
-        "subject_alternative_names": [
-            _general_name(name) for names in values if isinstance(names, x509.SubjectAlternativeName) for name in names
-        ],
-        "key_usage": [
-            label
-            for usage in values
-            if isinstance(usage, x509.KeyUsage)
-            for attribute, label in _KEY_USAGES.items()
-            if getattr(usage, attribute)
-        ],
-        "extended_key_usage": [
-            _named(purpose) for usage in values if isinstance(usage, x509.ExtendedKeyUsage) for purpose in usage
-        ],
+        "subject_alternative_names": [*map(_general_name, parsed.get(x509.SubjectAlternativeName) or ())],
+        "key_usage": [label for attribute, label in _KEY_USAGES.items() if getattr(usage, attribute, False)],
+        "extended_key_usage": [*map(_named, parsed.get(x509.ExtendedKeyUsage) or ())],
         "extensions": [_named(each.oid) + (" (critical)" if each.critical else "") for each in certificate.extensions],
-        "fingerprint_sha256": hashlib.sha256(der).hexdigest(),
-        "fingerprint_sha1": hashlib.sha1(der, usedforsecurity=False).hexdigest(),  # nginx logs this one
-        "thumbprint_s256": base64.urlsafe_b64encode(hashlib.sha256(der).digest()).rstrip(b"=").decode(),
+        "fingerprint_sha256": sha256.hexdigest(),
+        "fingerprint_sha1": hashlib.sha1(parsed.der, usedforsecurity=False).hexdigest(),  # nginx logs this one
+        "thumbprint_s256": base64.urlsafe_b64encode(sha256.digest()).rstrip(b"=").decode(),
     }
 
 
@@ -119,8 +109,8 @@ def hints(certificate: x509.Certificate, position: int, at: dt.datetime) -> Iter
     if parsed.scheme is None:
         yield weak_signature(parsed).detail
     if position == 0:
-        basic = [one.value for one in certificate.extensions if isinstance(one.value, x509.BasicConstraints)]
-        if basic and basic[0].ca:
+        basic = parsed.get(x509.BasicConstraints)
+        if basic is not None and basic.ca:
             yield "it is the certificate of a CA; was the client's meant?"
         if certificate.subject == certificate.issuer:
             yield "it names itself as its issuer, so only a bundle that holds this very certificate accepts it"

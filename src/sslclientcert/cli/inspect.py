@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
-import json as json_format
 import textwrap
 from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
 from cryptography import x509
 
@@ -14,9 +14,11 @@ from ..core.errors import ClientCertError
 from ..core.presented import PresentedChain
 from .evidence import forwarded, hint_of_proxy, read, row_of
 from .facts import facts, hints, serial_number, validity
-from .terminal import add_file, add_json, add_proxy, painted, shown
+from .terminal import add_file, add_json, add_proxy, painted, print_json, shown
 
 __all__ = ["add_arguments", "run"]
+
+_Chain: TypeAlias = "Sequence[x509.Certificate | str]"  # the client's own certificate first, or what is wrong with it
 
 _WARNING = "NOT VERIFIED. ANYBODY CAN MAKE A CERTIFICATE THAT SAYS THIS."
 _LABELS = {
@@ -66,66 +68,59 @@ def run(*, file: str, proxy: str, json: bool) -> int:
             detail = f"no {row.certificate_header} with a certificate in it" + hint_of_proxy(evidence, row)
     except ClientCertError as error:
         certificates, detail = (), error.detail
-    seats = [_Seat(position, der) for position, der in enumerate(certificates)]
+    chain = [_parsed(der) for der in certificates]
     if json:
-        answer = {
-            "verified": False,
-            "detail": detail,
-            "certificates": [seat.as_dict(seats) for seat in seats],
-            "warning": _WARNING,
-        }
-        print(json_format.dumps(answer, indent=2))
+        said = [_as_dict(chain, position) for position in range(len(chain))]
+        print_json({"verified": False, "detail": detail, "certificates": said, "warning": _WARNING})
     else:
         print(painted(_WARNING, "yellow"))
         print(f"\nfound: {evidence.description(row)}")
         if detail is not None:
             print(f"\n{painted('NOT DECODED', 'red')}  {shown(detail, 2000)}")
-        for seat in seats:
-            print("\n" + "\n".join(seat.lines(seats)))
+        for position in range(len(chain)):
+            print("\n" + "\n".join(_lines(chain, position)))
         print(f"\n{painted(_WARNING, 'yellow')}")
-    return int(detail is not None or any(seat.certificate is None for seat in seats))
+    return int(detail is not None or any(isinstance(one, str) for one in chain))
 
 
-class _Seat:
-    """A certificate and its place: 0 is where the client's own belongs."""
+def _parsed(der: bytes) -> x509.Certificate | str:
+    """Return the certificate, or what is wrong with it."""
+    try:
+        return PresentedChain.from_der([der]).leaf
+    except ClientCertError as error:
+        return error.detail.replace("certificate 1", "it")
 
-    def __init__(self, position: int, der: bytes) -> None:
-        self.position = position
-        self.certificate: x509.Certificate | None = None
-        self.detail = None
-        try:
-            self.certificate = PresentedChain.from_der([der]).leaf
-        except ClientCertError as error:
-            self.detail = error.detail.replace("certificate 1", "it")
 
-    def _hints(self, seats: Sequence[_Seat]) -> Iterator[str]:
-        if self.certificate is None:
-            return
-        yield from hints(self.certificate, self.position, dt.datetime.now(dt.UTC))
-        following = seats[self.position + 1].certificate if self.position + 1 < len(seats) else None
-        if following is not None and following.subject != self.certificate.issuer:
-            yield f"certificate {self.position + 2} does not bear the name of its issuer, so together they are no chain"
+def _hints(chain: _Chain, position: int) -> Iterator[str]:
+    one, following = chain[position], next(iter(chain[position + 1 :]), "")
+    if isinstance(one, x509.Certificate):
+        yield from hints(one, position, dt.datetime.now(dt.UTC))
+        if isinstance(following, x509.Certificate) and following.subject != one.issuer:
+            yield f"certificate {position + 2} does not bear the name of its issuer, so together they are no chain"
 
-    def as_dict(self, seats: Sequence[_Seat]) -> dict[str, object]:
-        said = {} if self.certificate is None else facts(self.certificate)
-        return {**said, "detail": self.detail, "hints": list(self._hints(seats))}
 
-    def lines(self, seats: Sequence[_Seat]) -> Iterator[str]:
-        yield f"certificate {self.position + 1} of {len(seats)}"
-        if self.certificate is None:
-            yield from _labelled("broken", [self.detail])
-            return
-        for name, value in facts(self.certificate).items():
-            if name == "serial_number":
-                yield from _labelled("serial", [f"{serial_number(self.certificate)} ({value})"])
-            elif name == "not_before":
-                yield from _labelled("valid", [validity(self.certificate, dt.datetime.now(dt.UTC))])
-            elif isinstance(value, list) and name != "subject_alternative_names":
-                yield from _labelled(_LABELS[name], textwrap.wrap(", ".join(value), 100))  # our words, no stranger's
-            elif name in _LABELS:
-                yield from _labelled(_LABELS[name], value if isinstance(value, list) else [value])
-        for hint in self._hints(seats):
-            yield from _labelled(painted(f"{'hint':<12}", "yellow"), textwrap.wrap(shown(hint, 2000), 100))
+def _as_dict(chain: _Chain, position: int) -> dict[str, object]:
+    one, said = chain[position], {"hints": list(_hints(chain, position))}
+    return {"detail": one, **said} if isinstance(one, str) else {**facts(one), "detail": None, **said}
+
+
+def _lines(chain: _Chain, position: int) -> Iterator[str]:
+    one = chain[position]
+    yield f"certificate {position + 1} of {len(chain)}"
+    if isinstance(one, str):
+        yield from _labelled("broken", [one])
+        return
+    for name, value in facts(one).items():
+        if name == "serial_number":
+            yield from _labelled("serial", [f"{serial_number(one)} ({value})"])
+        elif name == "not_before":
+            yield from _labelled("valid", [validity(one, dt.datetime.now(dt.UTC))])
+        elif isinstance(value, list) and name != "subject_alternative_names":
+            yield from _labelled(_LABELS[name], textwrap.wrap(", ".join(value), 100))  # our words, no stranger's
+        elif name in _LABELS:
+            yield from _labelled(_LABELS[name], value if isinstance(value, list) else [value])
+    for hint in _hints(chain, position):
+        yield from _labelled(painted(f"{'hint':<12}", "yellow"), textwrap.wrap(shown(hint, 2000), 100))
 
 
 def _labelled(label: str, values: Sequence[object]) -> Iterator[str]:
