@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
-import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import django
@@ -15,72 +9,21 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
-__all__ = ["BACKEND", "DATABASE", "JUDGE", "SESSIONS", "USER", "configured", "database"]
+from ..adapters.django_settings import APPS, BACKEND, COMMON, JUDGE, MODEL_BACKEND, SESSIONS, USER, configured, database
 
-JUDGE = "sslclientcert.django.middleware.ClientCertMiddleware"
-USER = "sslclientcert.django.middleware.ClientCertUserMiddleware"
-BACKEND = "sslclientcert.django.backends.ClientCertBackend"
-SESSIONS = (
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-)
+__all__ = ["AXES", "JUDGE", "SESSIONS", "USER", "configured", "database"]
+
 AXES = "axes.middleware.AxesMiddleware"
 
-# A file, since threads do not share a database in memory.
-DATABASE = Path(tempfile.gettempdir(), f"sslclientcert-neighbours-{os.getpid()}.sqlite3")
-
 settings.configure(
-    ALLOWED_HOSTS=["*"],
     # As axes has it: three wrong passwords lock an address out.
     AXES_FAILURE_LIMIT=3,
-    AUTHENTICATION_BACKENDS=[
-        "axes.backends.AxesStandaloneBackend",
-        "django.contrib.auth.backends.ModelBackend",
-        BACKEND,
-    ],
-    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": DATABASE}},
-    INSTALLED_APPS=[
-        "daphne",
-        "django.contrib.auth",
-        "django.contrib.contenttypes",
-        "django.contrib.sessions",
-        "axes",
-        "channels",
-        "rest_framework",
-        "sslclientcert.django",
-    ],
-    LOGGING_CONFIG=None,
-    PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
+    AUTHENTICATION_BACKENDS=["axes.backends.AxesStandaloneBackend", MODEL_BACKEND, BACKEND],
+    INSTALLED_APPS=["daphne", *APPS, "axes", "channels", "sslclientcert.django"],
     ROOT_URLCONF=__name__,
-    SECRET_KEY="of the tests",
-    USE_TZ=True,
+    **COMMON,
 )
 django.setup()
-
-
-@contextmanager
-def configured(client_cert: Any, *middleware: str, **others: Any) -> Iterator[None]:
-    """Within the block the project has these settings."""
-    from django.test import override_settings
-
-    with override_settings(SSLCLIENTCERT=client_cert, MIDDLEWARE=list(middleware), **others):
-        yield
-
-
-@contextmanager
-def database() -> Iterator[None]:
-    """Within the block there are the tables; they are emptied at its end."""
-    from django.core.management import call_command
-    from django.db import connections
-
-    if not DATABASE.exists():
-        atexit.register(DATABASE.unlink, missing_ok=True)
-        call_command("migrate", verbosity=0)
-    try:
-        yield
-    finally:
-        call_command("flush", interactive=False, verbosity=0)
-        connections.close_all()
 
 
 def whoami(request: HttpRequest) -> HttpResponse:
