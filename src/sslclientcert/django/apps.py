@@ -21,8 +21,7 @@ class ClientCertConfig(AppConfig):
     @override
     def ready(self) -> None:
         """Register the system checks."""
-        from .checks import ALWAYS, check_trusted_proxies
+        from .checks import check, check_trusted_proxies
 
-        for check in ALWAYS:
-            checks.register(check, checks.Tags.security)
+        checks.register(check, checks.Tags.security)
         checks.register(check_trusted_proxies, checks.Tags.security, deploy=True)

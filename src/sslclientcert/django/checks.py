@@ -14,6 +14,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.apps import apps
@@ -25,7 +26,7 @@ from django.utils.module_loading import import_string
 from ..asgi import ClientCertMiddleware
 from .conf import authenticator, configuration, field_of_users, user_model
 
-__all__ = ["ALWAYS", "check_trusted_proxies"]
+__all__ = ["check", "check_trusted_proxies"]
 
 _JUDGE = "sslclientcert.django.middleware.ClientCertMiddleware"
 _USER = "sslclientcert.django.middleware.ClientCertUserMiddleware"
@@ -42,92 +43,13 @@ _ORDER = (
 )
 
 
-def check_settings(app_configs: object, **_: object) -> list[checks.CheckMessage]:
-    """Tell what is wrong with the setting SSLCLIENTCERT."""
-    try:
-        configuration()
-    except ImproperlyConfigured as error:
-        number = "E002" if isinstance(error.__cause__, OSError) else "E001"
-        return [checks.Error(str(error), id=f"sslclientcert.{number}")]
-    return []
-
-
-def check_middleware(app_configs: object, **_: object) -> list[checks.CheckMessage]:
-    """Tell which middleware is in the wrong place."""
+def check(app_configs: object, **_: object) -> list[checks.CheckMessage]:
+    """Tell what is wrong with the setting SSLCLIENTCERT, the middleware, the backends, and the ASGI application."""
     places: dict[str, int] = {}
     for place, path in enumerate(settings.MIDDLEWARE):
         for name in _names_of(path):
             places.setdefault(name, place)
-    found: list[checks.CheckMessage] = [
-        checks.Error(
-            f"MIDDLEWARE has {second} before {first}: {consequence}.",
-            hint=f"Put {first} first.",
-            id="sslclientcert.E003",
-        )
-        for first, second, consequence in _ORDER
-        if first in places and second in places and places[first] > places[second]
-    ]
-    if _USER in places and _JUDGE not in places:
-        found.append(checks.Error(f"MIDDLEWARE has {_USER}, which needs {_JUDGE}.", id="sslclientcert.E003"))
-    return found
-
-
-def check_backends(app_configs: object, **_: object) -> list[checks.CheckMessage]:
-    """Tell that nobody would find the user of an identity."""
-    if _finds_users() and not any(_BACKEND in _names_of(path) for path in settings.AUTHENTICATION_BACKENDS):
-        return [
-            checks.Error(
-                f"MIDDLEWARE has {_USER}, and AUTHENTICATION_BACKENDS has no ClientCertBackend: no client is a user.",
-                hint=f"Add {_BACKEND!r} to AUTHENTICATION_BACKENDS.",
-                id="sslclientcert.E004",
-            )
-        ]
-    return []
-
-
-def check_users(app_configs: object, **_: object) -> list[checks.CheckMessage]:
-    """Tell what is wrong with the settings about users, where there are any."""
-    try:
-        configured = configuration()
-    except ImproperlyConfigured:
-        return []  # check_settings says so
-    if not configured.user_options:
-        return []
-    found: list[checks.CheckMessage] = []
-    named = ", ".join(configured.user_options)
-    if not _finds_users() and not apps.is_installed("rest_framework"):
-        found.append(
-            checks.Warning(
-                f"SSLCLIENTCERT has {named}, and MIDDLEWARE has no ClientCertUserMiddleware: no client is a user.",
-                hint=f"Add {_USER!r} to MIDDLEWARE, or leave {named} out.",
-                id="sslclientcert.W002",
-            )
-        )
-    if apps.is_installed("django.contrib.auth"):
-        field = field_of_users(configured)
-        try:
-            user_model()._default_manager.filter(**{f"{field}__in": ["a name"]})
-        except (FieldError, ValueError, ValidationError) as error:
-            why = f"USER_FIELD is {field!r}, which is not a text field of the user model: {error}"
-            found.append(checks.Error(why, id="sslclientcert.E005"))
-    return found
-
-
-def check_asgi_application(app_configs: object, **_: object) -> list[checks.CheckMessage]:
-    """Warn of what MIDDLEWARE does not protect: the consumers of Channels, which daphne serves too."""
-    installed = [name for name in ("channels", "daphne") if apps.is_installed(name)]
-    path: str | None = getattr(settings, "ASGI_APPLICATION", None)
-    if not installed or (path is not None and _is_wrapped(path)):
-        return []
-    return [
-        checks.Warning(
-            f"{installed[0]} is installed, and ASGI_APPLICATION ({path}) is not wrapped in the ASGI middleware. "
-            "MIDDLEWARE does not run for consumers: their WebSockets are open to everybody.",
-            hint="Wrap it: ClientCertMiddleware(ProtocolTypeRouter(...), authenticator()), with the class of "
-            "sslclientcert.asgi and the function of sslclientcert.django.",
-            id="sslclientcert.W003",
-        )
-    ]
+    return [*_of_settings(places), *_of_middleware(places), *_of_asgi_application()]
 
 
 def check_trusted_proxies(app_configs: object, **_: object) -> list[checks.CheckMessage]:
@@ -135,7 +57,7 @@ def check_trusted_proxies(app_configs: object, **_: object) -> list[checks.Check
     try:
         everybody = authenticator().trusts_every_peer
     except ImproperlyConfigured:
-        return []  # check_settings says so
+        return []  # check says so
     if not everybody:
         return []
     return [
@@ -148,8 +70,59 @@ def check_trusted_proxies(app_configs: object, **_: object) -> list[checks.Check
     ]
 
 
-def _finds_users() -> bool:
-    return any(_USER in _names_of(path) for path in settings.MIDDLEWARE)
+def _of_settings(places: Mapping[str, int]) -> Iterator[checks.CheckMessage]:
+    try:
+        configured = configuration()
+    except ImproperlyConfigured as error:
+        number = "E002" if isinstance(error.__cause__, OSError) else "E001"
+        yield checks.Error(str(error), id=f"sslclientcert.{number}")
+        return
+    named = ", ".join(configured.user_options)
+    if named and _USER not in places and not apps.is_installed("rest_framework"):
+        yield checks.Warning(
+            f"SSLCLIENTCERT has {named}, and MIDDLEWARE has no ClientCertUserMiddleware: no client is a user.",
+            hint=f"Add {_USER!r} to MIDDLEWARE, or leave {named} out.",
+            id="sslclientcert.W002",
+        )
+    if named and apps.is_installed("django.contrib.auth"):
+        field = field_of_users(configured)
+        try:
+            user_model()._default_manager.filter(**{f"{field}__in": ["a name"]})
+        except (FieldError, ValueError, ValidationError) as error:
+            why = f"USER_FIELD is {field!r}, which is not a text field of the user model: {error}"
+            yield checks.Error(why, id="sslclientcert.E005")
+
+
+def _of_middleware(places: Mapping[str, int]) -> Iterator[checks.CheckMessage]:
+    for first, second, consequence in _ORDER:
+        if first in places and second in places and places[first] > places[second]:
+            yield checks.Error(
+                f"MIDDLEWARE has {second} before {first}: {consequence}.",
+                hint=f"Put {first} first.",
+                id="sslclientcert.E003",
+            )
+    if _USER in places and _JUDGE not in places:
+        yield checks.Error(f"MIDDLEWARE has {_USER}, which needs {_JUDGE}.", id="sslclientcert.E003")
+    if _USER in places and not any(_BACKEND in _names_of(path) for path in settings.AUTHENTICATION_BACKENDS):
+        yield checks.Error(
+            f"MIDDLEWARE has {_USER}, and AUTHENTICATION_BACKENDS has no ClientCertBackend: no client is a user.",
+            hint=f"Add {_BACKEND!r} to AUTHENTICATION_BACKENDS.",
+            id="sslclientcert.E004",
+        )
+
+
+def _of_asgi_application() -> Iterator[checks.CheckMessage]:
+    """Warn of what MIDDLEWARE does not protect: the consumers of Channels, which daphne serves too."""
+    installed = [name for name in ("channels", "daphne") if apps.is_installed(name)]
+    path: str | None = getattr(settings, "ASGI_APPLICATION", None)
+    if installed and (path is None or not _is_wrapped(path)):
+        yield checks.Warning(
+            f"{installed[0]} is installed, and ASGI_APPLICATION ({path}) is not wrapped in the ASGI middleware. "
+            "MIDDLEWARE does not run for consumers: their WebSockets are open to everybody.",
+            hint="Wrap it: ClientCertMiddleware(ProtocolTypeRouter(...), authenticator()), with the class of "
+            "sslclientcert.asgi and the function of sslclientcert.django.",
+            id="sslclientcert.W003",
+        )
 
 
 def _is_wrapped(path: str) -> bool:
@@ -169,7 +142,3 @@ def _names_of(path: str) -> set[str]:
     except (ImportError, AttributeError):
         return {path}
     return {f"{base.__module__}.{base.__qualname__}" for base in bases}
-
-
-ALWAYS = (check_settings, check_middleware, check_backends, check_users, check_asgi_application)
-"""The checks that need no `--deploy`."""
