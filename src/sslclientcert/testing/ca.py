@@ -15,6 +15,7 @@ import ssl
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from inspect import signature
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypedDict, Unpack
 
@@ -213,20 +214,18 @@ class ClientCA:
     def _authority(self, depth: int) -> x509.Certificate:
         subject = _name(f"{self.name} {depth}" if depth else self.name)
         issuer_key = self._keys[max(depth - 1, 0)]
-        extensions: list[x509.ExtensionType] = [
-            x509.BasicConstraints(ca=True, path_length=None),
-            _key_usage(key_cert_sign=True, crl_sign=True),
-            x509.SubjectKeyIdentifier.from_public_key(self._keys[depth].public_key()),
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()),
-        ]
         return _signed(
             subject,
             self._keys[depth],
             self.certificates[-1].subject if depth else subject,
             issuer_key,
             validity=(self._now - timedelta(days=365), self._now + timedelta(days=3650)),
-            serial_number=x509.random_serial_number(),
-            extensions=extensions,
+            extensions=[
+                x509.BasicConstraints(ca=True, path_length=None),
+                _key_usage("key_cert_sign", "crl_sign"),
+                x509.SubjectKeyIdentifier.from_public_key(self._keys[depth].public_key()),
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()),
+            ],
         )
 
     def __repr__(self) -> str:
@@ -349,9 +348,9 @@ class ClientCA:
                 options.get("not_before", self._now - timedelta(hours=1)),
                 options.get("not_after", self._now + timedelta(days=365)),
             ),
-            serial_number=options.get("serial_number", x509.random_serial_number()),
+            serial_number=options.get("serial_number"),
             extensions=[
-                _key_usage(digital_signature=True),
+                _key_usage("digital_signature"),
                 x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]),
                 x509.SubjectKeyIdentifier.from_public_key(key.public_key()),
                 x509.AuthorityKeyIdentifier.from_issuer_public_key((issuer_key or key).public_key()),
@@ -482,20 +481,8 @@ def _alternative_names(options: CertificateOptions) -> list[x509.ExtensionType]:
     return [x509.SubjectAlternativeName(names)] if names else []
 
 
-def _key_usage(
-    *, digital_signature: bool = False, key_cert_sign: bool = False, crl_sign: bool = False
-) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=digital_signature,
-        key_cert_sign=key_cert_sign,
-        crl_sign=crl_sign,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
+def _key_usage(*usages: str) -> x509.KeyUsage:
+    return x509.KeyUsage(**{usage: usage in usages for usage in signature(x509.KeyUsage).parameters})
 
 
 _KEY_MAKERS: Mapping[str, Callable[[], PrivateKey]] = {
@@ -530,15 +517,15 @@ def _signed(
     issuer_key: PrivateKey,
     *,
     validity: tuple[datetime, datetime],
-    serial_number: int,
     extensions: Iterable[x509.ExtensionType],
+    serial_number: int | None = None,
 ) -> x509.Certificate:
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(key.public_key())
-        .serial_number(serial_number)
+        .serial_number(x509.random_serial_number() if serial_number is None else serial_number)
         .not_valid_before(validity[0])
         .not_valid_after(validity[1])
     )
