@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 from cryptography import x509
 
 from . import _der
@@ -68,22 +66,12 @@ def openssl_name(name: x509.Name) -> str:
 
 def _openssl_attribute(attribute: x509.NameAttribute[str | bytes]) -> str:
     oid = attribute.oid.dotted_string
-    (rdn,) = _der.members(x509.Name([attribute]).public_bytes())
-    (type_and_value,) = _der.members(rdn)
-    value = _der.members(type_and_value)[1]
+    value = _value(attribute)
     character_set = _CHARACTER_SETS.get(value[0])
     if character_set is None or oid not in _SHORT_NAMES:
         return f"{_SHORT_NAMES.get(oid, oid)}=#{value.hex().upper()}"
     octets = _der.content(value).decode(character_set).encode()
-    last = len(octets) - 1
-    return f"{_SHORT_NAMES[oid]}=" + "".join(
-        f"\\{chr(octet)}"
-        if octet in b',+"\\<>;' or (octet == 0x20 and position in (0, last)) or (octet == 0x23 and position == 0)
-        else chr(octet)
-        if 0x20 <= octet < 0x7F
-        else f"\\{octet:02X}"
-        for position, octet in enumerate(octets)
-    )
+    return f"{_SHORT_NAMES[oid]}=" + _escaped(octets, unprintable="\\{:02X}")
 
 
 # Go's order and words for the types that it has fields for, crypto/x509/pkix. The others come last, each by its number.
@@ -111,25 +99,26 @@ def go_name(name: x509.Name) -> str:
     attributes = list(name)
     found: list[str] = []
     for oid, word in _GO_TYPES.items():
-        values = [_go_escaped(each) for each in attributes if each.oid.dotted_string == oid]
+        values = [str(each.value).encode() for each in attributes if each.oid.dotted_string == oid]
         if kept := values[-1:] if word in _GO_SINGLE else values:
-            found.append("+".join(f"{word}={value}" for value in kept))
-    others = (each for each in reversed(attributes) if each.oid.dotted_string not in _GO_TYPES)
-    return ",".join(itertools.chain(found, map(_go_by_number, others)))
+            found.append("+".join(f"{word}={_escaped(value, unprintable='{:c}')}" for value in kept))
+    others = [each for each in reversed(attributes) if each.oid.dotted_string not in _GO_TYPES]
+    return ",".join([*found, *(f"{each.oid.dotted_string}=#{_value(each).hex()}" for each in others)])
 
 
-def _go_escaped(attribute: x509.NameAttribute[str | bytes]) -> str:
-    text = str(attribute.value).encode().decode("latin-1")
-    last = len(text) - 1
+def _escaped(octets: bytes, *, unprintable: str) -> str:
+    """Escape as RFC 2253 does; an octet that is no printable ASCII is formatted by `unprintable`."""
+    last = len(octets) - 1
     return "".join(
-        f"\\{each}"
-        if each in ',+"\\<>;' or (each == " " and place in (0, last)) or (each == "#" and place == 0)
-        else each
-        for place, each in enumerate(text)
+        f"\\{chr(octet)}"
+        if octet in b',+"\\<>;' or (octet == 0x20 and position in (0, last)) or (octet == 0x23 and position == 0)
+        else (chr(octet) if 0x20 <= octet < 0x7F else unprintable.format(octet))
+        for position, octet in enumerate(octets)
     )
 
 
-def _go_by_number(attribute: x509.NameAttribute[str | bytes]) -> str:
+def _value(attribute: x509.NameAttribute[str | bytes]) -> bytes:
+    """Return the DER of an attribute's value."""
     (rdn,) = _der.members(x509.Name([attribute]).public_bytes())
     (type_and_value,) = _der.members(rdn)
-    return f"{attribute.oid.dotted_string}=#{_der.members(type_and_value)[1].hex()}"
+    return _der.members(type_and_value)[1]

@@ -74,13 +74,10 @@ class _Client:
         except ValueError:
             return None
 
-    @functools.cached_property
-    def alternative_names(self) -> x509.SubjectAlternativeName:
-        try:
-            extensions = self.certificate.extensions if self.certificate else x509.Extensions([])
-            return extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        except x509.ExtensionNotFound:
-            return x509.SubjectAlternativeName([])
+    def alternative_names(self, kind: type[x509.DNSName | x509.UniformResourceIdentifier]) -> list[str]:
+        extensions = self.certificate.extensions if self.certificate else ()
+        found = [one.value for one in extensions if isinstance(one.value, x509.SubjectAlternativeName)]
+        return [name.value for names in found for name in names if isinstance(name, kind)]
 
 
 _Line: TypeAlias = "tuple[str | None, str | None]"  # name and value; None where the row, or the proxy, has none
@@ -224,9 +221,9 @@ def _xfcc(client: _Client) -> str:
         f'Chain="{client.chain_pem.translate(_XFCC_ESCAPES)}"',
         f'Subject="{openssl_name(client.certificate.subject) if client.certificate else ""}"',
     ]
-    uris = client.alternative_names.get_values_for_type(x509.UniformResourceIdentifier)
+    uris = client.alternative_names(x509.UniformResourceIdentifier)
     pairs += [f"URI={uri}" for uri in uris or [""]]
-    pairs += [f"DNS={name}" for name in client.alternative_names.get_values_for_type(x509.DNSName)]
+    pairs += [f"DNS={name}" for name in client.alternative_names(x509.DNSName)]
     return ";".join(pairs)
 
 
