@@ -85,7 +85,7 @@ def _lines(trust: Snapshot, entries: Sequence[_Entry], now: dt.datetime) -> Iter
         yield from _crl_lines(crl, _signers(crl, entries))
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True)
 class _Entry:
     """A certificate of the bundle.
 
@@ -93,35 +93,30 @@ class _Entry:
         number: its place, from 1.
         role: `"anchor"`, `"intermediate"`, `"pin"` (a client's own, trusted as itself), or None: unusable.
         through: the place of the certificate through which an intermediate holds.
-        twins: the places of certificates with its name and key from other issuers: it is cross-certified.
-        why: why it is no anchor.
+        same_name_and_key: the places of such certificates from other issuers: it is cross-certified.
+        why_no_anchor: why it is none.
     """
 
     number: int
     parsed: ParsedCertificate
     role: str | None
-    through: int | None = None
-    twins: tuple[int, ...] = ()
-    why: str | None = None
+    through: int | None
+    same_name_and_key: list[int]
+    why_no_anchor: str | None
 
     def as_dict(self) -> dict[str, object]:
-        said = facts(self.parsed.certificate)
         kept = ("subject", "issuer", "serial_number", "not_before", "not_after", "public_key", "fingerprint_sha256")
-        return {
-            **{name: said[name] for name in kept},
-            "role": self.role,
-            "through": self.through,
-            "same_name_and_key": list(self.twins),
-            "why_no_anchor": self.why,
-        }
+        own = ("role", "through", "same_name_and_key", "why_no_anchor")
+        said = {**facts(self.parsed.certificate), **vars(self)}
+        return {name: said[name] for name in (*kept, *own)}
 
     def lines(self, now: dt.datetime) -> Iterator[str]:
-        certificate = self.parsed.certificate
+        certificate, why = self.parsed.certificate, self.why_no_anchor
         yield line(self.number, certificate, now, facts(certificate)["public_key"])
         label = painted("UNUSABLE", "red") if self.role is None else painted(self.role, "green")
-        yield from wrapped(self.why or "", f"     {label}{': ' if self.why else ''}")
-        if self.twins:
-            yield f"     cross-certified: {' and '.join(map(str, self.twins))} has the same name and key"
+        yield from wrapped(why or "", f"     {label}{': ' if why else ''}")
+        if self.same_name_and_key:
+            yield f"     cross-certified: {' and '.join(map(str, self.same_name_and_key))} has the same name and key"
 
 
 def _entries(trust: Snapshot, now: dt.datetime) -> Iterator[_Entry]:
@@ -143,12 +138,12 @@ def _entries(trust: Snapshot, now: dt.datetime) -> Iterator[_Entry]:
                     why = f"no path of at most {trust.max_depth} intermediates leads from it to a usable anchor"
         except ClientCertError as error:
             role, why = _pin(one) if role == "anchor" else None, error.detail
-        twins = tuple(
+        twins = [
             place
             for other, place in numbers.items()
             if (other.subject, other.spki) == (one.subject, one.spki) and other.issuer != one.issuer
-        )
-        yield _Entry(number=number, parsed=one, role=role, through=through, twins=twins, why=why)
+        ]
+        yield _Entry(number, one, role, through, twins, why)
 
 
 def _is_usable(trust: Snapshot, ca: ParsedCertificate, now: dt.datetime, below: Sequence[ParsedCertificate]) -> bool:

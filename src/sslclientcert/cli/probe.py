@@ -332,18 +332,18 @@ def run(
         told = told or client.can_tell
         if file is not None and not 200 <= client.usual.status < 300:
             refused = client.usual
-        for each, answer in answers:
-            findings.append(
-                {
-                    "proxy": each.row.name,
-                    "way": each.way,
-                    "client_certificate": which,
-                    "usual": str(client.usual),
-                    "answer": str(answer),
-                    "outcome": client.outcome(each, answer, marker),
-                    "remedy": _remedy(each.row, each.way),
-                }
-            )
+        findings += [
+            {
+                "proxy": each.row.name,
+                "way": each.way,
+                "client_certificate": which,
+                "usual": str(client.usual),
+                "answer": str(answer),
+                "outcome": client.outcome(each, answer, marker),
+                "remedy": _remedy(each.row, each.way),
+            }
+            for each, answer in answers
+        ]
     why = None
     if refused is not None:
         why = f"with the client certificate it answers {refused}. Probe with one that the page lets in"

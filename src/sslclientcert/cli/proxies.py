@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import itertools
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -66,20 +67,11 @@ def _as_dict(row: Proxy) -> dict[str, object]:
     return {**said, "configuration": configuration_of(row)}
 
 
-def _roles(row: Proxy) -> dict[str, str]:
-    return {role: header for role, header in zip(_ROLES, row.headers, strict=True) if header is not None}
-
-
-def _encodings(row: Proxy) -> dict[str, str]:
-    encodings = {"certificate": row.certificate_encoding, "chain": row.chain_encoding}
-    return {role: encoding for role, encoding in encodings.items() if encoding is not None}
-
-
 def _table() -> str:
     lines = [("proxy", "certificate header", "encoding", "also reads")]
     for row in PROXIES.values():
-        _, *others = _roles(row).values()
-        lines.append((row.name, row.certificate_header, row.certificate_encoding, ", ".join(others)))
+        others = ", ".join(header for header in row.headers[1:] if header is not None)
+        lines.append((row.name, row.certificate_header, row.certificate_encoding, others))
     head, *rows = in_columns(lines)
     return "\n".join([painted(head, "dim"), *rows])
 
@@ -89,9 +81,10 @@ def _snippet(row: Proxy) -> str:
 
 
 def _one(row: Proxy) -> str:
-    encodings = _encodings(row)
+    encodings = (row.certificate_encoding, row.chain_encoding)
     lines = [
-        f"{painted(role.ljust(12), 'dim')}{header}" + (f" ({encodings[role]})" if role in encodings else "")
-        for role, header in _roles(row).items()
+        f"{painted(role.ljust(12), 'dim')}{header}" + (f" ({encoding})" if encoding is not None else "")
+        for role, header, encoding in itertools.zip_longest(_ROLES, row.headers, encodings)
+        if header is not None
     ]
     return "\n".join([*lines, "", configuration_of(row).rstrip()])
