@@ -383,3 +383,17 @@ def test_a_certificate_that_the_page_does_not_let_in_tells_nothing(
         said = command("probe", url, *options)
     assert said.status == 2, said
     assert "with the client certificate it answers 400 forwarding_inconsistent" in said.out
+
+
+@pytest.mark.parametrize("option", ["--cacert", "--key"])
+def test_a_file_that_tls_has_no_use_for_is_an_option_that_is_wrong(
+    command: Command, ca: ClientCA, tmp_path: Path, option: str
+) -> None:
+    certificate, _ = ca.issue("alice").write(tmp_path)
+
+    said = command(
+        "probe", "https://127.0.0.1:9/", "--cert", str(certificate), option, str(tmp_path / "nothing.pem"), "--json"
+    )
+
+    assert said.status == 2
+    assert said.err.startswith("sslclientcert: --cacert, --cert or --key is not what it should be: ")
