@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
@@ -16,6 +16,7 @@ from .answers import Answer, answer_to
 from .core.authenticator import ClientCertAuthenticator
 from .core.errors import ClientCertError
 from .core.identity import ClientIdentity
+from .core.peers import peer_of_scope
 
 __all__ = [
     "DECIDED",
@@ -26,9 +27,11 @@ __all__ = [
     "Rule",
     "exemption",
     "guarded",
+    "identity_of",
     "refusal",
     "require_arguments",
     "require_function",
+    "require_types",
 ]
 
 _log = logging.getLogger("sslclientcert")
@@ -71,6 +74,27 @@ def _is_field(pair: tuple[str, str]) -> bool:
     return text.isascii() and text.isprintable()
 
 
+def identity_of(
+    scope: Mapping[str, Any], authenticator: ClientCertAuthenticator, *, required: bool
+) -> ClientIdentity | None:
+    """Return what the ASGI middleware of this very authenticator has found; without one, judge the connection here.
+
+    Raises:
+        ClientCertError: the client is refused.
+    """
+    judged: Mapping[ClientCertAuthenticator, ClientIdentity | None] = scope.get(DECIDED, {})
+    if authenticator not in judged:
+        return authenticator.authenticate_scope(scope, required=required)
+    identity = judged[authenticator]
+    if identity is None and required:
+        raise authenticator.report.missing(
+            "the middleware let the request pass without a certificate, and one is required",
+            peer=peer_of_scope(scope),
+            path=scope.get("path"),
+        )
+    return identity
+
+
 def require_arguments(
     app: object, authenticator: object, *, required: object, keep_headers: object, on_refusal: object
 ) -> None:
@@ -81,15 +105,24 @@ def require_arguments(
     """
     if not callable(app):
         raise TypeError(f"app must be the application to protect, not {app!r}")
+    require_types(authenticator, required=required, keep_headers=keep_headers)
+    if on_refusal is not None:
+        require_function("on_refusal", on_refusal)
+
+
+def require_types(authenticator: object, **flags: object) -> None:
+    """Refuse arguments that would fail, or loosen a middleware in silence, only when requests come.
+
+    Raises:
+        TypeError: the message says which, and what it should be.
+    """
     if not isinstance(authenticator, ClientCertAuthenticator):
         raise TypeError(
             f"authenticator must be a ClientCertAuthenticator, such as one of 'ca.crt', not {authenticator!r}"
         )
-    for name, value in (("required", required), ("keep_headers", keep_headers)):
+    for name, value in flags.items():
         if not isinstance(value, bool):
             raise TypeError(f"{name} must be True or False, not {value!r}")
-    if on_refusal is not None:
-        require_function("on_refusal", on_refusal)
 
 
 def require_function(name: str, function: object) -> None:

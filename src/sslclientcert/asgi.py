@@ -137,8 +137,9 @@ class ClientCertMiddleware:
         extensions = scope.get("extensions") or {}
         if identity is not None or "tls" in extensions:
             tls = {**(_NO_CLIENT if identity is None else self._client_tls(identity))}
-            if "tls" in extensions:
-                tls |= _of_server(extensions["tls"])
+            # What the server says of its own TLS connection stays, less its client: that is the proxy.
+            of_server = extensions.get("tls") or {}
+            tls |= {name: said for name, said in of_server.items() if not name.startswith("client_")}
             inner["extensions"] = {**extensions, "tls": tls}
         await self._app(inner, receive, send)
 
@@ -168,8 +169,3 @@ def _path(scope: Mapping[str, Any]) -> str:
 def _client_tls(identity: ClientIdentity) -> Mapping[str, Any]:
     chain = tuple(certificate.public_bytes(Encoding.PEM).decode("ascii") for certificate in identity.chain)
     return {**_NO_CLIENT, "client_cert_chain": chain, "client_cert_name": identity.subject}
-
-
-def _of_server(tls: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return what a server says of its own TLS connection, less its client: that is the proxy."""
-    return {name: value for name, value in (tls or {}).items() if not name.startswith("client_")}

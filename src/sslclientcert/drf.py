@@ -104,7 +104,8 @@ class ClientCertAuthentication(BaseAuthentication):
             return None
         users = apps.is_installed("django.contrib.auth")
         user = find_user(http_request, identity) if users else None
-        return _nobody() if user is None else user, identity
+        nobody: Any = api_settings.UNAUTHENTICATED_USER
+        return nobody() if user is None and nobody is not None else user, identity
 
 
 class HasClientCert(BasePermission):
@@ -141,11 +142,6 @@ class HasClientCert(BasePermission):
             self.code: str = denied.error.code
             return False
         return True
-
-
-def _nobody() -> Any:
-    make: Any = api_settings.UNAUTHENTICATED_USER
-    return None if make is None else make()
 
 
 try:

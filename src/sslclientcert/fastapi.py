@@ -28,12 +28,12 @@ try:
 except ModuleNotFoundError as _missing:
     raise ImportError(f'{__name__} needs FastAPI: pip install "sslclientcert[fastapi]"') from _missing
 
-from ._gateway import require_function
+from ._gateway import identity_of, require_function
 from .core.authenticator import ClientCertAuthenticator
 from .core.errors import ClientCertError
 from .core.identity import ClientIdentity
 from .core.peers import peer_of_scope
-from .starlette import Scopes, identity_of, require_arguments, response_to, scopes_of
+from .starlette import Scopes, require_arguments, response_to, scopes_of
 
 __all__ = ["ClientCertHTTPException", "MutualTLS", "problem_details"]
 

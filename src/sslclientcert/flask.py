@@ -15,30 +15,22 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
+from wsgiref.types import WSGIEnvironment
 
 try:
     from flask import Flask, Request, current_app, has_request_context, request
-    from werkzeug.exceptions import (
-        BadRequest,
-        Forbidden,
-        HTTPException,
-        RequestHeaderFieldsTooLarge,
-        ServiceUnavailable,
-    )
+    from werkzeug import exceptions
     from werkzeug.local import LocalProxy
 except ModuleNotFoundError as _missing:
     raise ImportError(f'{__name__} needs Flask: pip install "sslclientcert[flask]"') from _missing
 
-from ._gateway import DECIDED, Rule, guarded
+from ._gateway import DECIDED, Rule, guarded, require_types
 from .answers import Answer, answer_to
 from .core.authenticator import ClientCertAuthenticator
 from .core.errors import ClientCertError
 from .core.identity import ClientIdentity
 from .core.options import OPTIONS, PREFIX, Parsers, flag, from_environment, options_of, taken_ca
 from .core.peers import peer_of_environ
-
-if TYPE_CHECKING:
-    from wsgiref.types import WSGIEnvironment
 
 __all__ = [
     "ClientCert",
@@ -60,7 +52,7 @@ _PARSERS: Parsers = {**OPTIONS, "authorize": str, "audit": str, "required": flag
 _View = TypeVar("_View", bound=Callable[..., Any])
 
 
-class ClientCertHTTPException(HTTPException):
+class ClientCertHTTPException(exceptions.HTTPException):
     """A refusal, for `app.errorhandler`: by this class, by the status, by Werkzeug's class of it, or by HTTPException.
 
     Answered by `answer_to` unless a handler answers. Its description and its name are the public title.
@@ -95,28 +87,23 @@ class ClientCertHTTPException(HTTPException):
         return answer_to(self.error, (environ or {}).get("HTTP_ACCEPT"))
 
 
-class ClientCertBadRequest(ClientCertHTTPException, BadRequest):
+class ClientCertBadRequest(ClientCertHTTPException, exceptions.BadRequest):
     """400: what the proxy forwarded is malformed, ambiguous, or contradicts itself."""
 
 
-class ClientCertForbidden(ClientCertHTTPException, Forbidden):
+class ClientCertForbidden(ClientCertHTTPException, exceptions.Forbidden):
     """403: the certificate is missing, does not verify, or is not let in."""
 
 
-class ClientCertHeaderTooLarge(ClientCertHTTPException, RequestHeaderFieldsTooLarge):
+class ClientCertHeaderTooLarge(ClientCertHTTPException, exceptions.RequestHeaderFieldsTooLarge):
     """431: the headers hold more than `max_header_bytes`."""
 
 
-class ClientCertUnavailable(ClientCertHTTPException, ServiceUnavailable):
+class ClientCertUnavailable(ClientCertHTTPException, exceptions.ServiceUnavailable):
     """503: there is no usable trust store."""
 
 
-_REFUSALS: Mapping[int, type[ClientCertHTTPException]] = {
-    400: ClientCertBadRequest,
-    403: ClientCertForbidden,
-    431: ClientCertHeaderTooLarge,
-    503: ClientCertUnavailable,
-}
+_REFUSALS = {kind.code: kind for kind in ClientCertHTTPException.__subclasses__()}
 
 
 class ClientCertState:
@@ -200,8 +187,8 @@ class ClientCert:
     """
 
     def __init__(self, app: Flask | None = None, *, authenticator: ClientCertAuthenticator | None = None) -> None:
-        if authenticator is not None and not isinstance(authenticator, ClientCertAuthenticator):
-            raise TypeError(f"authenticator must be a ClientCertAuthenticator, not {authenticator!r}")
+        if authenticator is not None:
+            require_types(authenticator)
         self._authenticator = authenticator
         if app is not None:
             self.init_app(app)

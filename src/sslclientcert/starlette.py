@@ -8,8 +8,8 @@ Source: Starlette's documentation, "Authentication".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
 
 from typing_extensions import override
 
@@ -20,12 +20,11 @@ try:
 except ModuleNotFoundError as _missing:
     raise ImportError(f'{__name__} needs Starlette: pip install "sslclientcert[starlette]"') from _missing
 
-from ._gateway import DECIDED, require_function
+from ._gateway import identity_of, require_function, require_types
 from .answers import answer_to
 from .core.authenticator import ClientCertAuthenticator
 from .core.errors import ClientCertError
 from .core.identity import ClientIdentity
-from .core.peers import peer_of_scope
 
 __all__ = ["ClientCertAuthenticationError", "ClientCertBackend", "ClientCertUser", "problem_details"]
 
@@ -145,42 +144,17 @@ def response_to(error: ClientCertError, conn: HTTPConnection) -> Response:
     return Response(answer.body, answer.status, headers=dict(answer.headers))
 
 
-def require_arguments(authenticator: object, scopes: object, **flags: object) -> None:
+def require_arguments(authenticator: ClientCertAuthenticator, scopes: object, **flags: object) -> None:
     """Refuse arguments that would fail, or loosen it in silence, only when requests come.
 
     Raises:
         TypeError: the message says which, and what it should be.
         ValueError: the authenticator reads the WSGI environ.
     """
-    if not isinstance(authenticator, ClientCertAuthenticator):
-        raise TypeError(f"authenticator must be a ClientCertAuthenticator, not {authenticator!r}")
+    require_types(authenticator, **flags)
     authenticator.proxy.require_headers()
     if scopes is not None:
         require_function("scopes", scopes)
-    for name, value in flags.items():
-        if not isinstance(value, bool):
-            raise TypeError(f"{name} must be True or False, not {value!r}")
-
-
-def identity_of(
-    scope: Mapping[str, Any], authenticator: ClientCertAuthenticator, *, required: bool
-) -> ClientIdentity | None:
-    """Return what the ASGI middleware of this very authenticator has found; without one, judge the connection here.
-
-    Raises:
-        ClientCertError: the client is refused.
-    """
-    judged: Mapping[ClientCertAuthenticator, ClientIdentity | None] = scope.get(DECIDED, {})
-    if authenticator not in judged:
-        return authenticator.authenticate_scope(scope, required=required)
-    identity = judged[authenticator]
-    if identity is None and required:
-        raise authenticator.report.missing(
-            "the middleware let the request pass without a certificate, and one is required",
-            peer=peer_of_scope(scope),
-            path=scope.get("path"),
-        )
-    return identity
 
 
 def scopes_of(identity: ClientIdentity, scopes: Scopes) -> list[str]:

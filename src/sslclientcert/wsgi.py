@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from http import HTTPStatus
 from time import time
-from typing import TYPE_CHECKING, NamedTuple
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
@@ -26,9 +26,6 @@ from ._gateway import DECIDED, Exempt, OnRefusal, PerIdentity, exemption, refusa
 from .core.authenticator import ClientCertAuthenticator
 from .core.errors import ClientCertError
 from .core.identity import ClientIdentity
-
-if TYPE_CHECKING:
-    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 __all__ = ["ClientCertMiddleware"]
 
@@ -154,12 +151,8 @@ def _path(environ: WSGIEnvironment) -> str:
         return path
 
 
-class _Variables(NamedTuple):
-    variables: dict[str, str]
-    expiry: float
-
-
-def _mod_ssl(identity: ClientIdentity) -> _Variables:
+def _mod_ssl(identity: ClientIdentity) -> tuple[dict[str, str], float]:
+    """Return mod_ssl's variables, and when the certificate ends."""
     certificate, sans = identity.certificate, identity.sans
     variables = {
         "VERIFY": "SUCCESS",
@@ -176,7 +169,7 @@ def _mod_ssl(identity: ClientIdentity) -> _Variables:
     for kind, names in (("DNS", sans.dns_names), ("Email", sans.emails), ("OTHER_msUPN", sans.upns)):
         variables |= {f"SAN_{kind}_{number}": name.translate(_ESCAPES) for number, name in enumerate(names)}
     native = {_PREFIX + name: value.encode().decode("latin-1") for name, value in variables.items()}
-    return _Variables(native, identity.not_after.timestamp())
+    return native, identity.not_after.timestamp()
 
 
 def _attributes(prefix: str, name: x509.Name) -> Iterator[tuple[str, str]]:

@@ -14,7 +14,7 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
-from .._gateway import RawNames, exemption, require_function
+from .._gateway import RawNames, exemption, require_function, require_types
 from ..core.authenticator import ClientCertAuthenticator
 from ..core.identity import ClientIdentity
 from ..core.options import OPTIONS, PREFIX, Parsers, did_you_mean, flag, from_environment, options_of, taken_ca
@@ -122,11 +122,13 @@ def _options(values: Mapping[Any, Any]) -> dict[str, Any]:
 
 def _configured(options: Mapping[str, Any]) -> Configuration:
     made = _authenticator(options)
+    required, keep_headers = options.get("required", True), options.get("keep_headers", False)
+    require_types(made, REQUIRED=required, KEEP_HEADERS=keep_headers)
     found = Configuration(
         authenticator=made,
-        required=_flag(options, "required", default=True),
+        required=required,
         exempt=exemption(options.get("exempt", ()), lambda request: request.path_info),
-        keep_headers=_flag(options, "keep_headers"),
+        keep_headers=keep_headers,
         environ_keys=tuple(made.guarded_environ),
         is_raw=RawNames(made.guarded_headers),
         user_from=_user_from(options.get("user_from", ["common_name"])),
@@ -172,13 +174,6 @@ def _names(source: Any) -> Names:
     return cast("Names", source)
 
 
-def _flag(options: Mapping[str, Any], name: str, *, default: bool = False) -> bool:
-    value = options.get(name, default)
-    if not isinstance(value, bool):
-        raise TypeError(f"{name.upper()} must be True or False, not {value!r}")
-    return value
-
-
 def field_of_users(configured: Configuration) -> str:
     """Return the field of the user model that holds the names of identities."""
     if configured.user_field is not None:
@@ -188,6 +183,5 @@ def field_of_users(configured: Configuration) -> str:
     return field
 
 
-def user_model() -> Any:
-    """Return the project's user model, of which the type checkers know nothing without a plugin."""
-    return get_user_model()
+user_model: Callable[[], Any] = get_user_model
+"""The project's user model, of which the type checkers know nothing without a plugin."""

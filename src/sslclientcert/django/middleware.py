@@ -13,13 +13,13 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import Resolver404, get_resolver, get_urlconf, resolve
 
-from .._gateway import DECIDED
+from .._gateway import identity_of
 from ..answers import answer_to
 from ..core.errors import ClientCertError, quoted
 from ..core.identity import ClientIdentity
-from .conf import Configuration, configuration
+from .conf import configuration
 from .decorators import EXEMPT
-from .requests import ClientCertDenied, client_identity, peer_of, require
+from .requests import ClientCertDenied, client_identity, require
 from .users import find_user
 
 __all__ = ["ClientCertMiddleware", "ClientCertUserMiddleware"]
@@ -123,9 +123,10 @@ class ClientCertUserMiddleware(_Middleware):
         """Set the user of a request, or return why it is refused."""
         identity = client_identity(request)
         if identity is not None:
-            user = find_user(request, identity)
+            user, before = find_user(request, identity), getattr(request, "user", None)
             try:
-                _require_same(request, getattr(request, "user", None), user)
+                if before is not None and before.is_authenticated:
+                    require(request, _SameUser(before, user))
             except ClientCertDenied as denied:
                 logout(request)
                 return denied.error
@@ -144,7 +145,12 @@ def judge(request: HttpRequest) -> ClientIdentity | None:
     configured = configuration()
     scope: Mapping[str, Any] | None = getattr(request, "scope", None)
     exempt = (configured.exempt is not None and configured.exempt(request)) or _is_marked(request)
-    identity = None if exempt else _identity_of(request, scope, configured)
+    if exempt:
+        identity = None
+    elif scope is None:
+        identity = configured.authenticator.authenticate_environ(request.META, required=configured.required)
+    else:  # a scope still tells duplicates and other spellings apart, META does not
+        identity = identity_of(scope, configured.authenticator, required=configured.required)
     if exempt or not configured.keep_headers:
         for key in configured.environ_keys:
             request.META.pop(key, None)
@@ -154,23 +160,6 @@ def judge(request: HttpRequest) -> ClientIdentity | None:
             headers = [pair for pair in scope["headers"] if not is_raw[pair[0]]]
             request.scope = {**scope, "headers": headers}  # type: ignore[attr-defined]
     request.client_identity = identity  # type: ignore[attr-defined]
-    return identity
-
-
-def _identity_of(
-    request: HttpRequest, scope: Mapping[str, Any] | None, configured: Configuration
-) -> ClientIdentity | None:
-    authenticator = configured.authenticator
-    if scope is None:
-        identity = authenticator.authenticate_environ(request.META)
-    elif DECIDED in scope and authenticator in scope[DECIDED]:
-        identity = scope[DECIDED][authenticator]
-    else:
-        # A scope still tells duplicates and other spellings apart, META does not.
-        identity = authenticator.authenticate_scope(scope)
-    if identity is None and configured.required:
-        missing = "the request has no client certificate, and one is required"
-        raise authenticator.report.missing(missing, peer=peer_of(request), path=request.path)
     return identity
 
 
@@ -221,11 +210,6 @@ class _SameUser:
     def __repr__(self) -> str:
         user = "of no user" if self._user is None else f"of {quoted(self._user)}"
         return f"the session is of {quoted(self._before)}, and the certificate {user}; the session has been ended"
-
-
-def _require_same(request: HttpRequest, before: Any, user: object) -> None:
-    if before is not None and before.is_authenticated:
-        require(request, _SameUser(before, user))
 
 
 def _set_user(request: HttpRequest, user: Any) -> None:
