@@ -90,12 +90,11 @@ def row_of(proxy: str, header: str | None = None) -> Proxy:
         Misuse: there is no such proxy, it sends no headers, or the header's name is none.
     """
     try:
-        row = proxy_named(proxy)
-        if row.is_environ:
-            raise Misuse(f"proxy {row.name!r} reads variables of the WSGI environ, and there is no header to look at")
-        return row if header is None else dataclasses.replace(row, certificate_header=header)
+        row = proxy_named(proxy, header)
+        row.require_headers()
     except ValueError as error:
         raise Misuse(str(error)) from error
+    return row
 
 
 def read_bytes(path: str, most: int = -1) -> bytes:
