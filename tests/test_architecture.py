@@ -218,15 +218,10 @@ KERNEL = (
     *("validation", "links", "certificate", "policy", "constraints", "signatures", "names"),
     *("revocation", "crl"),
 )
-MOST_CODE = {"src": 7_689, "core": 3_899, "kernel": 1_396}  # the budgets: 6,700, 3,100 and 1,250
+MOST_CODE = {"src": 7_333, "core": 3_739, "kernel": 1_242}  # the budgets: 6,700, 3,100 and 1,250
 MOST_LINES_OF_A_CORE_MODULE = 330
 MOST_LINES_OF_A_FUNCTION = 40
-LONGER_FUNCTIONS = {
-    ("cli.bundle", "run"): 42,
-    ("cli.inspect", "run"): 42,
-    ("cli.probe", "run"): 78,
-    ("cli.verify", "run"): 66,
-}
+LONGER_FUNCTIONS = {("cli.probe", "run"): 75}
 
 
 def test_the_library_stays_small() -> None:

@@ -38,8 +38,7 @@ def run(*, json: bool, **options: Unpack[TrustOptions]) -> int:
     Not checked: whose CAs these are, and whether their certificates are the right ones.
 
     Parameters:
-        json: print JSON.
-        options: see `TrustOptions`.
+        json, options: print JSON; see `TrustOptions`.
 
     Returns:
         0: all of it is usable; 1: something needs attention.
@@ -66,8 +65,8 @@ def run(*, json: bool, **options: Unpack[TrustOptions]) -> int:
     else:
         counts = [(len(bundle.certificates) + len(bundle.left_out), "certificate"), (len(revocation.crls), "CRL")]
         found = " and ".join(counted(count, noun) for count, noun in counts if count)
-        print(f"found: {found} in {shown(trusted.source)}, as of {trusted.as_of}\n")
-        print("\n".join([*_lines(trusted.trust, entries, now), "", "ends"]))
+        found = f"found: {found} in {shown(trusted.source)}, as of {trusted.as_of}"
+        print("\n".join([found, "", *_lines(trusted.trust, entries, now), "", "ends"]))
         for end in ends:
             print(f"  {end.at:%Y-%m-%d %H:%M}  {shown(end.what)}{' (ENDED)' if end.at < now else ''}")
         for warning in warnings:

@@ -61,12 +61,10 @@ def run(
 
     Parameters:
         file: its path, or "-".
-        proxy: the name of the row by which headers are decoded and held against each other.
-        header: another name for the row's certificate header.
+        proxy, header: the row by which headers are decoded and held against each other; another certificate header.
         peer: the address that the headers came from, as the server tells it, or "unix"; the proxy's if None.
         trusted_proxies: as for `ClientCertAuthenticator`, with commas; its default if None.
-        json: print JSON.
-        options: see `TrustOptions`.
+        json, options: print JSON; see `TrustOptions`.
 
     Returns:
         0: accepted; 1: refused.
@@ -78,68 +76,82 @@ def run(
     row = row_of(proxy, header)
     trusted = Trusted.read(**options)
     evidence = read(file)
-    identity, refusal = None, None
-    try:
-        identity = _verified(evidence, row, trusted, peer, trusted_proxies)
-    except ClientCertError as error:
-        refusal = error
-    ca, now, (bundle, revocation, *_) = options["ca"], trusted.now, trusted.trust
-    chain = [] if identity is None else map(ParsedCertificate, identity.chain)
-    warnings = [
-        *ends_soon(expiries(chain, revocation.crls), now, options["warn_days"]),
+    found = _decided(evidence, row, trusted, peer, trusted_proxies)
+    warnings = _warnings(found, trusted, options["warn_days"])
+    if json:
+        _print_json(found, warnings)
+    else:
+        answer = _answer(found, evidence, row, trusted, options["ca"])
+        _print([*_found(evidence, row, peer), *answer], warnings)
+    return int(isinstance(found, ClientCertError))
+
+
+def _warnings(found: ClientIdentity | ClientCertError, trusted: Trusted, within: dt.timedelta) -> list[str]:
+    bundle, revocation, *_ = trusted.trust
+    chain = () if isinstance(found, ClientCertError) else map(ParsedCertificate, found.chain)
+    return [
+        *ends_soon(expiries(chain, revocation.crls), trusted.now, within),
         *odd_certificates(bundle, has_crls=bool(revocation.crls)),
         *odd_crls(bundle, revocation.crls),
     ]
-    if json:
-        answer = {
+
+
+def _print_json(found: ClientIdentity | ClientCertError, warnings: list[str]) -> None:
+    identity, refusal = (None, found) if isinstance(found, ClientCertError) else (found, None)
+    print_json(
+        {
             "accepted": identity is not None,
             "code": refusal and refusal.code,
             "detail": refusal and refusal.detail,
             "identity": identity and identity.as_dict(),
             "warnings": warnings,
         }
-        print_json(answer)
-    else:
-        lines = [*_found(evidence, row, peer), f"by:    {shown(trusted.source)}, as of {trusted.as_of}", ""]
-        if identity is not None:
-            lines += [*_verified_path(identity, ca, now), "", *_acceptance(identity)]
-        elif refusal is not None:
-            names = {one.certificate.subject for one in bundle.certificates}
-            lines += [*_presented(evidence, row, names, ca, now), *_refusal(refusal, evidence, row)]
-        print("\n".join(lines + [""] * bool(warnings)))
-        print(*(f"{painted('WARNING', 'yellow')}   {shown(warning)}\n" for warning in warnings), sep="", end="")
-    return int(identity is None)
+    )
 
 
-def _verified(
+def _print(lines: list[str], warnings: list[str]) -> None:
+    print("\n".join([*lines, *[""] * bool(warnings)]))
+    print(*(f"{painted('WARNING', 'yellow')}   {shown(warning)}\n" for warning in warnings), sep="", end="")
+
+
+def _answer(
+    found: ClientIdentity | ClientCertError, evidence: Evidence, row: Proxy, trusted: Trusted, ca: str
+) -> list[str]:
+    judged_by = [f"by:    {shown(trusted.source)}, as of {trusted.as_of}", ""]
+    if not isinstance(found, ClientCertError):
+        return [*judged_by, *_verified_path(found, ca, trusted.now), "", *_acceptance(found)]
+    names = {one.certificate.subject for one in trusted.trust.bundle.certificates}
+    return [*judged_by, *_presented(evidence, row, names, ca, trusted.now), *_refusal(found, evidence, row)]
+
+
+def _decided(
     evidence: Evidence, row: Proxy, trusted: Trusted, peer: str | None, trusted_proxies: str | None
-) -> ClientIdentity:
-    """Return the verified identity.
+) -> ClientIdentity | ClientCertError:
+    """Return the verified identity, or the refusal.
 
     Raises:
-        ClientCertError: there is none.
         Misuse: the options do not go with each other, or with the file.
     """
     if peer is None and trusted_proxies is not None:
         raise Misuse("--trusted-proxies goes with --peer, which says who sent the headers")
     if peer is not None and evidence.certificates:
         raise Misuse("--peer goes with headers, and the file holds certificates")
-    if evidence.certificates:
-        return trusted.store.verify(PresentedChain.from_der(evidence.certificates), at=trusted.at)
-    peers = UNIX if peer is None else trusted_proxies or DEFAULT_TRUSTED_PROXIES
     try:
+        if evidence.certificates:
+            return trusted.store.verify(PresentedChain.from_der(evidence.certificates), at=trusted.at)
+        peers = UNIX if peer is None else trusted_proxies or DEFAULT_TRUSTED_PROXIES
         authenticator = ClientCertAuthenticator(trusted.store, proxy=row, trusted_proxies=peers)
+        headers = evidence.sent_by(row)
+        identity = authenticator.authenticate(headers, peer=UNIX if peer is None else peer, at=trusted.at)
+    except ClientCertError as error:
+        return error
     except ValueError as error:
         raise Misuse(str(error)) from error
-    headers = evidence.sent_by(row)
-    identity = authenticator.authenticate(headers, peer=UNIX if peer is None else peer, at=trusted.at)
-    if identity is None:
-        raise CertificateMissing(
-            f"{row.certificate_header} says that there was no certificate"
-            if any(folded(name) == folded(row.certificate_header) for name, _ in headers)
-            else f"there is no header {row.certificate_header}, by which {row.name} forwards a certificate"
-        )
-    return identity
+    return identity or CertificateMissing(
+        f"{row.certificate_header} says that there was no certificate"
+        if any(folded(name) == folded(row.certificate_header) for name, _ in headers)
+        else f"there is no header {row.certificate_header}, by which {row.name} forwards a certificate"
+    )
 
 
 def _found(evidence: Evidence, row: Proxy, peer: str | None) -> Iterator[str]:
