@@ -1,7 +1,7 @@
 """Verified client identities behind a TLS-terminating proxy.
 
-What it can never prove: a certificate shows issuance, not possession. Only the proxy saw the TLS handshake, so a header
-is only as good as the path it came by. Start with the documentation's concepts page.
+A certificate shows issuance, not possession. Only the proxy saw the TLS handshake. Trust the header only if you trust
+every hop it passed through. Start with the documentation's concepts page.
 """
 
 from __future__ import annotations

@@ -35,14 +35,14 @@ class Answer(NamedTuple):
 
 
 def answer_to(error: ClientCertError, accept: str | None = None) -> Answer:
-    """Return the answer to a refusal. It holds the error's status, code and title, never the detail.
+    """Return the answer to a rejected request. It has the error's status, code and title, never the detail.
 
     It is problem details as JSON. If the client prefers `text/html`, as browsers do, it is a page of a few fixed
-    sentences, without anything of the certificate or the request.
+    sentences. The page has nothing from the certificate or the request.
 
     Parameters:
-        error: the refusal.
-        accept: the value of the request's Accept header, if there is one. Several are joined with commas.
+        error: why the request was rejected.
+        accept: the value of the request's Accept header. Join several with commas. None if there is no such header.
 
     Source: RFC 9457.
     """

@@ -1,16 +1,18 @@
 """ASGI middleware: the client identity in the scope, for HTTP and WebSocket.
 
-Not verified here: the TLS handshake. Only the proxy saw it, so this is as good as the way the headers come by; the
-authenticator's `trusted_proxies` guards it.
+Does not check: the TLS handshake, which only the proxy saw. The authenticator's `trusted_proxies` guards the headers.
 
-Trailers. uvicorn's httptools parser appends the trailer fields of a chunked request to the same list that the scope
-holds as its headers: to the application they look like headers that came last. What we do: the headers are frozen
-before they are judged, so that no later trailer is seen by anybody; a trailer beside the proxy's own header is a
-duplicate, and refused; so is a certificate in a trailer beside the proxy's verdict NONE; so is a request whose Trailer
-field announces one of the headers. What remains is a trailer that nobody announced, through a proxy that *deletes* the
-header of a client without certificate, sends nothing in its place, and forwards trailers (HAProxy with a conditional
-recipe, Envoy with enable_trailers). Have the proxy set the header on every request, be it empty, or run uvicorn with
-`--http h11`, which drops trailers as all other servers do.
+Trailers. A chunked request may have trailer fields after its body. uvicorn's httptools parser appends them to the list
+that the scope has as its headers. There they look like headers that came last. The middleware:
+
+- copies the headers first, so that the application never sees a later trailer
+- rejects a trailer next to the proxy's own header, as a duplicate
+- rejects a certificate in a trailer next to the proxy's verdict NONE
+- rejects a request whose Trailer field announces one of the headers
+
+One hole remains: an unannounced trailer, if the proxy *deletes* the header of a client without a certificate, sends
+nothing instead, and forwards trailers (HAProxy with a conditional recipe, Envoy with enable_trailers). Set the header
+on every request, or run uvicorn with `--http h11`, which drops trailers as all other servers do.
 
 Sources: the ASGI specification 3.0, HTTP and WebSocket 2.5, TLS extension 0.2; RFC 9110 sections 6.5 and 6.6.2 on
 trailers.
@@ -49,41 +51,41 @@ _NO_CLIENT: Mapping[str, Any] = {
 
 
 class ClientCertMiddleware:
-    """Pure ASGI middleware that lets only verified clients through to `app`.
+    """Pure ASGI middleware that passes only verified clients to `app`.
 
-    Not verified: that nobody but the proxy can reach the application, beyond the authenticator's `trusted_proxies`. See
-    the module about trailers.
+    Does not check: that only the proxy can reach the application, beyond the authenticator's `trusted_proxies`. See the
+    module about trailers.
 
-    Connections of the types `http` and `websocket` are judged; what has no headers, such as `lifespan`, passes
-    untouched. The application gets a copy of the scope, in which
+    The middleware checks connections of the types `http` and `websocket`. What has no headers, such as `lifespan`,
+    passes unchanged. The application gets a copy of the scope:
 
-    - `scope["state"]["client_identity"]` is the `ClientIdentity`, or None if the client is anonymous (with
-      `required=False`, and on exempt paths). In Starlette and FastAPI that is `request.state.client_identity`.
-    - `scope["extensions"]["tls"]` is the ASGI TLS extension of a verified client: `client_cert_chain` (PEM, the
-      verified path from the leaf to the anchor) and `client_cert_name` (RFC 4514). `client_cert_error` is always None:
-      a certificate that does not verify is refused, with `required=False` too, and so never reaches the application.
-      What the server says of its own TLS connection stays, but for its client, who is the proxy.
-    - `scope["headers"]` is a list of its own, without the raw headers that the authenticator reads.
+    - `scope["state"]["client_identity"]` is the `ClientIdentity`. It is None if the client is anonymous: with
+      `required=False`, and on exempt paths. In Starlette and FastAPI it is `request.state.client_identity`.
+    - `scope["extensions"]["tls"]` is the ASGI TLS extension of a verified client. `client_cert_chain` is the verified
+      path as PEM, from the leaf to the anchor. `client_cert_name` is the subject (RFC 4514). `client_cert_error` is
+      always None, because a bad certificate never reaches the application. The members about the server's own TLS
+      connection stay.
+    - `scope["headers"]` is a new list, without the raw headers that the authenticator reads.
 
-    A refusal is answered by `answer_to`: with the error's status, code and title, as problem details, or as a page for
-    browsers. The detail is for logs. A WebSocket gets that as a denial response where the server offers it, otherwise a
-    close with code 1008, which servers turn into a plain 403.
+    `answer_to` answers a rejected request, with the error's status, code and title. The detail is for logs. A WebSocket
+    gets the same as a denial response, if the server offers that. Otherwise it is closed with code 1008, and the client
+    sees a plain 403.
 
     Parameters:
         app: the ASGI application.
-        authenticator: judges each request.
-        required: whether a request without a certificate is refused. If False it goes on as anonymous; a certificate
-            that does not verify is refused all the same.
-        exempt: what needs no identity, such as the kubelet's probes, which come straight to the pod: exact paths,
-            below `root_path` and percent-decoded; or a function of the scope that returns exactly True. A certificate
-            is not even looked at there; the identity is None.
-        keep_headers: leave the raw headers of a judged request in the scope. Nobody downstream should need them.
-        on_refusal: returns another answer to a refusal: called with the error and the scope, it returns the status
-            (from 300), the headers, and the body as bytes, such as `answer_to(error)._replace(status=403)`. The request
-            stays refused. If it raises, that is logged, and the library's own answer is sent.
+        authenticator: verifies each request.
+        required: whether a certificate is required. If False, a request without one is anonymous. A bad certificate is
+            still rejected.
+        exempt: requests that need no identity, such as the kubelet's probes. A list of exact paths (below `root_path`,
+            percent-decoded), or a function of the scope that returns exactly True. There the middleware ignores
+            certificates, and the identity is None.
+        keep_headers: whether to keep the raw headers in the scope. Your application should not need them.
+        on_refusal: returns another answer. It gets the error and the scope, and returns the status (from 300), the
+            headers, and the body as bytes, such as `answer_to(error)._replace(status=403)`. The request stays rejected.
+            If the function fails, the middleware logs that and sends its own answer.
 
     Raises:
-        TypeError: an argument is not of its type; `exempt` is a single string; a function would have to be awaited.
+        TypeError: an argument has the wrong type, `exempt` is a single string, or a function would have to be awaited.
         ValueError: an exempt path does not start with "/", or the authenticator reads the WSGI environ.
     """
 

@@ -1,10 +1,9 @@
 """Django REST framework: an authentication class, a permission class, and the scheme for drf-spectacular.
 
-Not verified here: the TLS handshake. Only the proxy saw it, so this is as good as the way the headers come by; the
-setting `TRUSTED_PROXIES` guards it.
+Does not check: the TLS handshake, which only the proxy saw. The setting `TRUSTED_PROXIES` guards the headers.
 
-Not verified either: that a person meant the request that their browser sends. REST framework exempts API views from
-Django's CSRF protection, and a browser sends its certificate along with requests that other sites cause.
+Does not check: that a person meant the request that their browser sends. REST framework exempts API views from Django's
+CSRF protection. A browser sends its certificate also with requests that other sites cause.
 
 Sources: Django REST framework's documentation, "Authentication", "Permissions"; drf-spectacular's, "Extensions";
 OpenAPI 3.1.0, "Security Scheme Object".
@@ -42,7 +41,7 @@ __all__ = ["ClientCertAuthentication", "ClientCertAuthenticationFailed", "HasCli
 
 
 class ClientCertAuthenticationFailed(AuthenticationFailed):
-    """A refusal, for your exception handler. Its `detail` holds the public title, status and code.
+    """A rejected request, for your exception handler. Its `detail` is the public title, status and code.
 
     Attributes:
         error: the reason. Its own `detail` is for logs and never for the client.
@@ -75,16 +74,15 @@ class ClientCertAuthenticationFailed(AuthenticationFailed):
 
 
 class ClientCertAuthentication(BaseAuthentication):
-    """Authenticates by client certificate: `request.user` is its user, and `request.auth` the `ClientIdentity`.
+    """Authenticates by client certificate. `request.user` is its user, and `request.auth` the `ClientIdentity`.
 
-    Not verified: that nobody but the proxy can reach the application, beyond the setting `TRUSTED_PROXIES`.
+    Does not check: that only the proxy can reach the application, beyond the setting `TRUSTED_PROXIES`.
 
-    It takes over what `ClientCertMiddleware` has found; without that middleware it judges the request itself, by the
-    same settings. The user is the one that the authentication backends find, and Django's AnonymousUser if there is
-    none: then `IsAuthenticated` refuses the client, and `HasClientCert` lets it in.
+    It reuses the result of `ClientCertMiddleware`. Without that middleware it verifies the request itself, by the same
+    settings. The authentication backends find the user. If there is none, it is Django's AnonymousUser:
+    `IsAuthenticated` rejects that client, and `HasClientCert` accepts it.
 
-    There is no registered HTTP authentication scheme for a certificate, so `authenticate_header` names none, and REST
-    framework answers 403, as every adapter of this library does, and not 401.
+    A rejected client gets 403 and not 401, because there is no HTTP authentication scheme for a certificate.
     """
 
     @override
@@ -92,7 +90,7 @@ class ClientCertAuthentication(BaseAuthentication):
         """Return the user and the identity of a request, or None for an anonymous client.
 
         Raises:
-            ClientCertAuthenticationFailed: the client is refused.
+            ClientCertAuthenticationFailed: the client is rejected.
         """
         http_request = request._request
         try:
@@ -109,7 +107,7 @@ class ClientCertAuthentication(BaseAuthentication):
 
 
 class HasClientCert(BasePermission):
-    """Lets clients in that `ClientCertAuthentication` has verified, be they users or not.
+    """Accepts clients that `ClientCertAuthentication` has verified, with or without a user.
 
     Attributes:
         rule: called with the identity, must return exactly True. `HasClientCert.passing(rule)` sets it.
@@ -125,14 +123,14 @@ class HasClientCert(BasePermission):
             rule: called with the identity, must return exactly True. See `sslclientcert.rules`.
 
         Raises:
-            TypeError: `rule` is no function, or has to be awaited.
+            TypeError: `rule` is not a function, or would have to be awaited.
         """
         require_function("rule", rule)
         return type(cls.__name__, (cls,), {"rule": staticmethod(rule)})
 
     @override
     def has_permission(self, request: Request, view: APIView) -> bool:
-        """Say whether the client of a request may come in."""
+        """Return whether the client of a request is accepted."""
         if not isinstance(request.auth, ClientIdentity):
             return False
         try:

@@ -1,11 +1,10 @@
-"""FastAPI: a security dependency that gives the client identity, per-route rules and scopes, and the OpenAPI scheme.
+"""FastAPI: a security dependency that gives the client identity, rules and scopes for routes, and the OpenAPI scheme.
 
-Not verified here: the TLS handshake. Only the proxy saw it, so this is as good as the way the headers come by; the
-authenticator's `trusted_proxies` guards it.
+Does not check: the TLS handshake, which only the proxy saw. The authenticator's `trusted_proxies` guards the headers.
 
-FastAPI reads a request's body before it solves dependencies. With uvicorn's httptools parser the headers may by then
-have grown by the body's trailers (see the module `asgi`). A proxy that sets its header on every request closes this, as
-does the ASGI middleware in front of the application, whose finding the dependency takes over:
+FastAPI reads a request's body before it solves dependencies. uvicorn's httptools parser may have appended the body's
+trailers to the headers by then (see the module `asgi`). Set the proxy's header on every request, or add the ASGI
+middleware, whose result the dependency reuses:
 `app.add_middleware(ClientCertMiddleware, authenticator=authenticator, required=False)`.
 
 Sources: FastAPI's documentation, "Security" and "Extending OpenAPI"; OpenAPI 3.1.0, "Security Scheme Object".
@@ -41,7 +40,7 @@ _POLICY_VIOLATION = 1008  # RFC 6455 section 7.4.1
 
 
 class ClientCertHTTPException(HTTPException):
-    """A refusal, for the application's exception handlers. Its `detail` holds the public title, status and code.
+    """A rejected request, for your exception handlers. Its `detail` is the public title, status and code.
 
     Attributes:
         error: the reason. Its own `detail` is for logs and never for the client.
@@ -53,31 +52,31 @@ class ClientCertHTTPException(HTTPException):
 
 
 class MutualTLS(SecurityBase):
-    """A security dependency for routes of HTTP and WebSocket: `Annotated[ClientIdentity, Security(mtls)]`.
+    """A security dependency for HTTP and WebSocket routes: `Annotated[ClientIdentity, Security(mtls)]`.
 
-    Not verified: that nobody but the proxy can reach the application, beyond the authenticator's `trusted_proxies`. See
-    the module about trailers. Routes without the dependency, `/docs` and mounted applications among them, are not
-    protected by it; the ASGI middleware protects them all.
+    Does not check: that only the proxy can reach the application, beyond the authenticator's `trusted_proxies`. See
+    the module about trailers. It does not protect routes without it, such as `/docs` and mounted applications. The ASGI
+    middleware protects them all.
 
-    It works by itself, and behind the ASGI middleware of the same authenticator, whose finding it takes over. Behind
-    the middleware of another authenticator it sees no certificate, and refuses.
+    It works alone. Behind the ASGI middleware of the same authenticator it reuses the result. Behind the middleware of
+    another authenticator it finds no certificate, and rejects.
 
-    A refusal is a `ClientCertHTTPException`, which FastAPI answers with `{"detail": {"title": ..., "status": ...,
-    "code": ...}}`, and `problem_details` as its name says. A WebSocket gets the same as a denial response, where the
-    server offers that; otherwise it is a `WebSocketException` with code 1008, which servers turn into a plain 403.
+    A rejected request is a `ClientCertHTTPException`. FastAPI answers it with `{"detail": {"title": ..., "status": ...,
+    "code": ...}}`, and `problem_details` with problem details. A WebSocket gets the same as a denial response, if the
+    server offers that. Otherwise it is a `WebSocketException` with code 1008, and the client sees a plain 403.
 
     Parameters:
-        authenticator: judges each request.
-        scopes: returns the scopes of an identity, which must be all that the route and what depends on it demand with
-            `Security(..., scopes=[...])`. Without it nobody has any. Called in the event loop, so it may not block; an
-            exception in it refuses the client, and is logged.
-        auto_error: whether a request without a certificate is refused. If False the dependency gives None for it; a
-            certificate that does not verify is refused all the same.
-        scheme_name: the name of the scheme in OpenAPI, `MutualTLS` if not given. Each instance needs one of its own.
+        authenticator: verifies each request.
+        scopes: returns the scopes that an identity has. They must include all that the route and its dependencies
+            require with `Security(..., scopes=[...])`. Without it no client has any scope. It runs in the event loop,
+            so it must not block. An exception in it rejects the client, and is logged.
+        auto_error: whether a certificate is required. If False, the dependency gives None for a request without one. A
+            bad certificate is still rejected.
+        scheme_name: the name of the scheme in OpenAPI, by default `MutualTLS`. Each instance needs its own.
         description: the description of the scheme in OpenAPI.
 
     Raises:
-        TypeError: an argument is not what it should be; the message says what to do.
+        TypeError: an argument is wrong. The message says what to do.
     """
 
     def __init__(
@@ -100,10 +99,10 @@ class MutualTLS(SecurityBase):
         self._scopes = scopes
 
     async def __call__(self, connection: HTTPConnection, security_scopes: SecurityScopes) -> ClientIdentity | None:
-        """Return the verified identity of who opened a connection; None for an anonymous client without `auto_error`.
+        """Return the verified identity of a connection, or None for an anonymous client without `auto_error`.
 
         Raises:
-            ClientCertHTTPException, WebSocketException: the client is refused.
+            ClientCertHTTPException, WebSocketException: the client is rejected.
         """
         try:
             required = self.auto_error or bool(security_scopes.scopes)
@@ -116,16 +115,16 @@ class MutualTLS(SecurityBase):
         return identity
 
     def require(self, rule: Callable[[ClientIdentity], object]) -> Callable[..., Awaitable[ClientIdentity]]:
-        """Return a dependency that gives the identity if it passes `rule`, and refuses everybody else.
+        """Return a dependency that gives the identity if it passes `rule`, and rejects all other clients.
 
-        Anonymous clients are refused, also without `auto_error`. Overriding the instance itself in
-        `app.dependency_overrides` overrides whom the rule is asked about.
+        It rejects anonymous clients, also without `auto_error`. If you override the instance in
+        `app.dependency_overrides`, the rule checks the replacement.
 
         Parameters:
             rule: called with the identity, must return exactly True. See `rules`.
 
         Raises:
-            TypeError: `rule` is no function, or has to be awaited.
+            TypeError: `rule` is not a function, or would have to be awaited.
         """
         require_function("rule", rule)
         client = Security(self)  # the instance itself, so that it can be overridden, and stands in OpenAPI
@@ -144,9 +143,9 @@ class MutualTLS(SecurityBase):
         return required
 
     def document(self, app: FastAPI) -> None:
-        """Have the application's OpenAPI say `{"type": "mutualTLS"}`, which FastAPI's own models cannot.
+        """Make the application's OpenAPI say `{"type": "mutualTLS"}`, which FastAPI's own models cannot.
 
-        OpenAPI 3.0 has no such type; there it stays an `apiKey` in the proxy's header.
+        OpenAPI 3.0 does not have this type. There the scheme stays an `apiKey` in the proxy's header.
         """
         original = app.openapi
 
@@ -167,9 +166,9 @@ MutualTLS.__call__.__annotations__.update(typing.get_type_hints(MutualTLS.__call
 
 
 async def problem_details(connection: HTTPConnection, exc: Exception) -> Response:
-    """Answer a refusal by `answer_to`: as `application/problem+json` (RFC 9457), or as a page for browsers.
+    """Answer a rejected request with `answer_to`: as `application/problem+json` (RFC 9457), or as a page for browsers.
 
-    An exception handler: `app.add_exception_handler(ClientCertHTTPException, problem_details)`.
+    Register it: `app.add_exception_handler(ClientCertHTTPException, problem_details)`.
     """
     if not isinstance(exc, ClientCertHTTPException):
         raise exc

@@ -1,10 +1,9 @@
-"""Flask: an extension that protects an application, and `client_identity`, which says who is asking.
+"""Flask: an extension that protects an application, and `client_identity`, which says who the client is.
 
-Not verified here: the TLS handshake. Only the proxy saw it, so this is as good as the way the headers come by; the
-authenticator's `trusted_proxies` guards it.
+Does not check: the TLS handshake, which only the proxy saw. The authenticator's `trusted_proxies` guards the headers.
 
-The identity is kept in the request's environ, not in `g`: while somebody has pushed an application context, as tests
-do, all requests share one `g`, and the next client would be the one before.
+The identity is in the request's environ, not in `g`. If an application context is already pushed, as in tests, all
+requests share one `g`, and a client would get the identity of the one before.
 
 Sources: Flask's documentation, "Flask Extension Development"; Werkzeug's, "X-Forwarded-For Proxy Fix".
 """
@@ -53,13 +52,13 @@ _View = TypeVar("_View", bound=Callable[..., Any])
 
 
 class ClientCertHTTPException(exceptions.HTTPException):
-    """A refusal, for `app.errorhandler`: by this class, by the status, by Werkzeug's class of it, or by HTTPException.
+    """A rejected request, for `app.errorhandler`: by this class, the status, Werkzeug's class, or HTTPException.
 
-    Answered by `answer_to` unless a handler answers. Its description and its name are the public title.
+    If there is no handler, `answer_to` answers. The description and the name are the public title.
 
     Attributes:
         error: the reason. Its `detail` is for logs and never for the client.
-        data: the title as `message`, and the code: what Flask-RESTX, Flask-RESTful and flask-smorest answer with.
+        data: the title as `message`, and the code. Flask-RESTX, Flask-RESTful and flask-smorest answer with it.
     """
 
     def __init__(self, error: ClientCertError) -> None:
@@ -69,7 +68,7 @@ class ClientCertHTTPException(exceptions.HTTPException):
 
     @property
     def name(self) -> str:
-        """The public title, which APIFlask answers with, and not the phrase of the status."""
+        """The public title, not the phrase of the status. APIFlask answers with it."""
         return self.error.title
 
     def __str__(self) -> str:
@@ -80,7 +79,7 @@ class ClientCertHTTPException(exceptions.HTTPException):
         return self._answer(environ).body.decode()
 
     def get_headers(self, environ: Any = None, scope: Any = None) -> list[tuple[str, str]]:
-        """Return the answer's headers; not its length, since a handler may put another body to them."""
+        """Return the answer's headers, without its length, because a handler may send another body."""
         return [(name, value) for name, value in self._answer(environ).headers if name != "Content-Length"]
 
     def _answer(self, environ: Any) -> Answer:
@@ -88,11 +87,11 @@ class ClientCertHTTPException(exceptions.HTTPException):
 
 
 class ClientCertBadRequest(ClientCertHTTPException, exceptions.BadRequest):
-    """400: what the proxy forwarded is malformed, ambiguous, or contradicts itself."""
+    """400: what the proxy forwarded is malformed, ambiguous or contradictory."""
 
 
 class ClientCertForbidden(ClientCertHTTPException, exceptions.Forbidden):
-    """403: the certificate is missing, does not verify, or is not let in."""
+    """403: the certificate is missing, does not verify, or is not authorized."""
 
 
 class ClientCertHeaderTooLarge(ClientCertHTTPException, exceptions.RequestHeaderFieldsTooLarge):
@@ -107,11 +106,11 @@ _REFUSALS = {kind.code: kind for kind in ClientCertHTTPException.__subclasses__(
 
 
 class ClientCertState:
-    """What an application's extension works with: `app.extensions["sslclientcert"]`.
+    """The extension's state in an application: `app.extensions["sslclientcert"]`.
 
     Attributes:
-        authenticator: judges each request of the application.
-        required: whether a request without a certificate is refused.
+        authenticator: verifies each request of the application.
+        required: whether a certificate is required.
     """
 
     def __init__(self, authenticator: ClientCertAuthenticator, *, required: bool) -> None:
@@ -164,25 +163,24 @@ class ClientCertState:
 class ClientCert:
     """The Flask extension: `ClientCert(app)`, or `ClientCert()` and later `init_app(app)`. It holds no application.
 
-    Not verified: that nobody but the proxy can reach the application, beyond the authenticator's `trusted_proxies`.
+    Does not check: that only the proxy can reach the application, beyond the authenticator's `trusted_proxies`.
 
-    Every request is judged before its view is called: those to static files too, and those to nothing that exists. The
-    identity is `client_identity`, in templates too. A refusal is a `ClientCertHTTPException`. The raw headers are
-    removed from the environ, and so from `request.headers`.
+    It checks each request before its view is called, also for static files and unknown paths. The identity is
+    `client_identity`, in templates too. A rejected request is a `ClientCertHTTPException`. The extension removes the
+    raw headers from the environ, and so from `request.headers`.
 
-    Configured by `app.config`, which is read once, in `init_app`: `SSLCLIENTCERT_CA`, and `SSLCLIENTCERT_` and the name
-    of any other option of `ClientCertAuthenticator` in upper case, as text (see `ClientCertAuthenticator.from_env`) or
-    as the class takes it. What is not there, or None, is taken from the environment variable of the same name.
-    `SSLCLIENTCERT_REQUIRED` (default True): whether a request
-    without a certificate is refused. If False it goes on as anonymous; a certificate that does not verify is refused
-    all the same.
+    `init_app` reads `app.config` once: `SSLCLIENTCERT_CA`, and `SSLCLIENTCERT_` with the name of any other option of
+    `ClientCertAuthenticator` in upper case. A value may be a text, as in `ClientCertAuthenticator.from_env`, or what
+    the class takes. If a key is missing or None, the environment variable of that name counts. `SSLCLIENTCERT_REQUIRED`
+    (default True) says whether a certificate is required. If False, a request without one is anonymous. A bad
+    certificate is still rejected.
 
     Parameters:
         app: the application to protect.
-        authenticator: judges the requests, instead of one made from the configuration.
+        authenticator: verifies the requests, instead of one made from the configuration.
 
     Raises:
-        TypeError: `authenticator` is none.
+        TypeError: `authenticator` is not an authenticator.
         ValueError, OSError, RuntimeError: see `init_app`.
     """
 
@@ -194,14 +192,13 @@ class ClientCert:
             self.init_app(app)
 
     def init_app(self, app: Flask) -> None:
-        """Protect an application. Do it before other `before_request` functions are registered: Flask keeps the order.
+        """Protect an application. Call it before you register other `before_request` functions.
 
         Raises:
-            ValueError: `SSLCLIENTCERT_CA` is missing, a key with the prefix is not an option (a typing error would
-                otherwise loosen the configuration in silence), a value is not what it should be, or there are options
-                beside an authenticator that has its own.
+            ValueError: `SSLCLIENTCERT_CA` is missing, a key with the prefix is not an option, a value is wrong, or
+                there are options next to an authenticator of your own.
             OSError: a file cannot be read.
-            RuntimeError: the application is protected already.
+            RuntimeError: the application is already protected.
         """
         if _EXTENSION in app.extensions:
             raise RuntimeError(f"{app!r} has its ClientCert already")
@@ -283,9 +280,9 @@ def client_cert_required(rule: Rule, /) -> Callable[[_View], _View]: ...
 @overload
 def client_cert_required(view: _View, /) -> _View: ...
 def client_cert_required(view_or_rule: Any, /) -> Any:
-    """Let only clients with a verified certificate into a view, or only those who pass a rule.
+    """Require a verified certificate in a view, or one that passes a rule.
 
-    Not verified: anything, if it stands above `@app.route`. Flask would have the view without it.
+    Does not protect anything above `@app.route`: Flask then has the view without it.
 
         @app.get("/orders")
         @client_cert_required
@@ -295,11 +292,11 @@ def client_cert_required(view_or_rule: Any, /) -> Any:
         @client_cert_required(rules.common_name("cart"))
         async def cancel(): ...
 
-    Needed where `SSLCLIENTCERT_REQUIRED` is False, or for a rule. It may decorate a `before_request` function of a
-    blueprint, and stand in the `decorators` of a class-based view.
+    You need it if `SSLCLIENTCERT_REQUIRED` is False, or for a rule. It may decorate a `before_request` function of a
+    blueprint, and be in the `decorators` of a class-based view.
 
     Parameters:
-        view_or_rule: the view, or a rule of `rules`; for a function of your own, `rules.predicate(function)`.
+        view_or_rule: the view, or a rule of `rules`. For a function of your own: `rules.predicate(function)`.
 
     Raises:
         RuntimeError: when the view is called: the application has no ClientCert.
@@ -308,13 +305,13 @@ def client_cert_required(view_or_rule: Any, /) -> Any:
 
 
 def client_cert_exempt(view: _View) -> _View:
-    """Let everybody into a view, such as the kubelet's probes, which come straight to the pod.
+    """Accept every client in a view, for requests such as the kubelet's probes.
 
-    Not verified there: anything. A certificate is not even looked at, and `client_identity` is false. The view is as
-    open to everybody who can reach the application as to the kubelet: let it tell nothing.
+    Does not check anything. The extension ignores certificates, and `client_identity` is false. Every client can use
+    the view, so show nothing secret there.
 
     Parameters:
-        view: a view; also another extension's, or Flask's own: `client_cert_exempt(app.view_functions["static"])`.
+        view: a view, also of another extension or of Flask: `client_cert_exempt(app.view_functions["static"])`.
     """
     setattr(view, _EXEMPT, True)
     return view

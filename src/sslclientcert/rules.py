@@ -1,10 +1,10 @@
-"""Authorization rules: predicates over a verified identity, to be combined with `&`, `|` and `~`.
+"""Authorization rules: functions of a verified identity. Combine them with `&`, `|` and `~`.
 
-A CA's signature says who somebody is, not that they may come in; with a CA that issues to more than your clients, a
-rule is what keeps the others out. Matches are exact and case-sensitive unless a rule says otherwise. There is no
-matching inside of a distinguished name's text: in `CN=admin\\,O=x` the text lies.
+A CA's signature says who a client is, not what it may do. If your CA issues to others too, a rule rejects them.
+Comparisons are exact and case-sensitive unless a rule says otherwise. Rules compare parsed names, never a part of a
+distinguished name's text, because a value can look like more attributes.
 
-Each rule has a repr that reads like its source; a refusal's detail quotes it.
+Each rule has a repr that reads like its source. The detail of `not_authorized` quotes it.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ _ANY_POLICY = "2.5.29.32.0"
 
 
 class Rule:
-    """A predicate over an identity. Call it with one; it answers True or False.
+    """A function of an identity that returns True or False.
 
-    Combine rules with `&` (both), `|` (either) and `~` (not). Made by the functions of this module.
+    Combine rules with `&` (both), `|` (either) and `~` (not). The functions of this module return rules.
     """
 
     __slots__ = ("_holds", "_text")
@@ -53,7 +53,7 @@ class Rule:
         self._text = text
 
     def __call__(self, identity: ClientIdentity) -> bool:
-        """Say whether the rule holds for this identity."""
+        """Return whether the rule holds for this identity."""
         answer = self._holds(identity)
         if answer is True or answer is False:
             return answer
@@ -95,52 +95,52 @@ def _optional(value: str | None) -> tuple[str, ...]:
 
 
 def common_name(*names: str) -> Rule:
-    """The subject has exactly one common name, and it is one of these."""
+    """Return a rule: the subject has exactly one common name, and it is one of these."""
     return _one_of("common_name", names, lambda identity: _optional(identity.common_name))
 
 
 def subject(*names: str) -> Rule:
-    """The whole subject is one of these RFC 4514 texts, as `identity.subject` writes them."""
+    """Return a rule: the whole subject is one of these RFC 4514 texts, as `identity.subject` writes them."""
     return _one_of("subject", names, lambda identity: (identity.subject,))
 
 
 def issuer(*names: str) -> Rule:
-    """The whole issuer is one of these RFC 4514 texts, as `identity.issuer` writes them."""
+    """Return a rule: the whole issuer is one of these RFC 4514 texts, as `identity.issuer` writes them."""
     return _one_of("issuer", names, lambda identity: (identity.issuer,))
 
 
 def organization(*names: str) -> Rule:
-    """The subject has one of these organization names."""
+    """Return a rule: the subject has one of these organization names."""
     return _one_of("organization", names, lambda identity: identity.organizations)
 
 
 def organizational_unit(*names: str) -> Rule:
-    """The subject has one of these organizational unit names."""
+    """Return a rule: the subject has one of these organizational unit names."""
     return _one_of("organizational_unit", names, lambda identity: identity.organizational_units)
 
 
 def email(*addresses: str) -> Rule:
-    """One of these is an e-mail address among the alternative names (not in the subject). Case-sensitive."""
+    """Return a rule: one of these is an e-mail address of the alternative names, not the subject. Case-sensitive."""
     return _one_of("email", addresses, lambda identity: identity.sans.emails)
 
 
 def dns_name(*names: str) -> Rule:
-    """One of these is a DNS name among the alternative names. Exact: a wildcard is a name like any other."""
+    """Return a rule: one of these is a DNS name in the alternative names. A wildcard matches only the same wildcard."""
     return _one_of("dns_name", names, lambda identity: identity.sans.dns_names)
 
 
 def uri(*uris: str) -> Rule:
-    """One of these is a URI among the alternative names."""
+    """Return a rule: one of these is a URI in the alternative names."""
     return _one_of("uri", uris, lambda identity: identity.sans.uris)
 
 
 def spiffe_id(*ids: str) -> Rule:
-    """The certificate is an X.509-SVID with one of these SPIFFE IDs."""
+    """Return a rule: the certificate is an X.509-SVID with one of these SPIFFE IDs."""
     return _one_of("spiffe_id", ids, lambda identity: _optional(identity.spiffe_id))
 
 
 def spiffe_trust_domain(*domains: str) -> Rule:
-    """The certificate is an X.509-SVID, and its trust domain is one of these, such as `"example.org"`."""
+    """Return a rule: the certificate is an X.509-SVID of one of these trust domains, such as `"example.org"`."""
     return _one_of(
         "spiffe_trust_domain",
         domains,
@@ -149,22 +149,23 @@ def spiffe_trust_domain(*domains: str) -> Rule:
 
 
 def upn(*names: str) -> Rule:
-    """One of these is a user principal name (Active Directory) among the alternative names. Case-sensitive."""
+    """Return a rule: one of these is a user principal name (Active Directory). Case-sensitive."""
     return _one_of("upn", names, lambda identity: identity.sans.upns)
 
 
 def policy(*oids: str) -> Rule:
-    """The certificate has one of these policies, and every CA below the anchor may issue under it.
+    """Return a rule: the certificate has one of these policies, and every CA below the anchor may issue under it.
 
     It reads `identity.policies`. Does not check: what a CA's policy mappings say. Below a CA with policy mappings the
     rule never holds.
 
     Parameters:
-        oids: object identifiers with dots, such as `"2.16.840.1.101.3.2.1.3.13"` (PIV authentication). They are the
-            CA's own: read them in its certificate policy. Policies of other CAs have other identifiers.
+        oids: object identifiers with dots, such as `"2.16.840.1.101.3.2.1.3.13"` (PIV authentication). Read them in
+            your CA's certificate policy. Other CAs use other identifiers.
 
     Raises:
-        ValueError: no identifier, text that is not one, or anyPolicy, which `identity.policies` never holds.
+        ValueError: there is no identifier, a text is not an identifier, or it is anyPolicy, which `identity.policies`
+            never holds.
 
     Source: RFC 5280 section 4.2.1.4.
     """
@@ -177,9 +178,9 @@ def policy(*oids: str) -> Rule:
 
 
 def ip_address(*networks: str) -> Rule:
-    """An IP address among the alternative names is one of these, or in one of these networks.
+    """Return a rule: an IP address in the alternative names is one of these, or in one of these networks.
 
-    It is the address that the CA wrote into the certificate, not the one that the request came from.
+    It is the address that the CA wrote into the certificate, not the address of the request.
     """
     if not networks:
         raise ValueError("ip_address() needs one or more addresses or networks")
@@ -196,19 +197,19 @@ def ip_address(*networks: str) -> Rule:
 
 
 def fingerprint(*digests: str) -> Rule:
-    """The SHA-256 of the certificate is one of these: hexadecimal of either case, with or without colons.
+    """Return a rule: the SHA-256 of the certificate is one of these. Hexadecimal, with or without colons.
 
-    Accept certificates with it, and do not keep any out with it (`~`): an ECDSA signature has a second valid form, so
-    anybody can give an ECDSA certificate a second fingerprint. To keep a certificate out, have its CA revoke it.
-    `spki_sha256` and `serial_number` do not change.
+    Use it to accept certificates. Do not use it to reject them (`~`): anybody can give an ECDSA certificate a second
+    fingerprint, because the signature has a second valid form. To reject a certificate, have its CA revoke it. Its
+    `spki_sha256` and its `serial_number` do not change.
     """
     return _one_of("fingerprint", _digests("fingerprint", digests), lambda identity: (identity.fingerprint_sha256,))
 
 
 def spki_sha256(*digests: str) -> Rule:
-    """The SHA-256 of the public key is one of these: hexadecimal of either case, with or without colons.
+    """Return a rule: the SHA-256 of the public key is one of these. Hexadecimal, with or without colons.
 
-    It is of the SubjectPublicKeyInfo, as DER. It stays when a certificate is renewed with the same key.
+    The digest is of the SubjectPublicKeyInfo, as DER. It stays when a certificate is renewed with the same key.
     """
     return _one_of("spki_sha256", _digests("spki_sha256", digests), lambda identity: (identity.spki_sha256,))
 
@@ -221,7 +222,7 @@ def _digests(name: str, digests: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def serial_number(number: int, *, issuer: str) -> Rule:
-    """The serial number is this one, *and* the issuer this one: a number alone identifies nothing.
+    """Return a rule: the serial number *and* the issuer are these. A number alone does not identify a certificate.
 
     Parameters:
         number: the serial number. From hexadecimal: `int("0A1B", 16)`.
@@ -234,5 +235,8 @@ def serial_number(number: int, *, issuer: str) -> Rule:
 
 
 def predicate(holds: Callable[[ClientIdentity], bool]) -> Rule:
-    """A rule of your own, to combine with the others. It must answer exactly True or False; anything else refuses."""
+    """Return a rule of your own, to combine with the others.
+
+    The function must return exactly True or False. Any other value rejects the client.
+    """
     return Rule(holds, f"predicate({getattr(holds, '__qualname__', holds)})")

@@ -1,7 +1,6 @@
 """Starlette: an authentication backend that gives `request.user` and `request.auth`.
 
-Not verified here: the TLS handshake. Only the proxy saw it, so this is as good as the way the headers come by; the
-authenticator's `trusted_proxies` guards it.
+Does not check: the TLS handshake, which only the proxy saw. The authenticator's `trusted_proxies` guards the headers.
 
 Source: Starlette's documentation, "Authentication".
 """
@@ -34,10 +33,10 @@ Scopes: TypeAlias = Callable[[ClientIdentity], Iterable[str]]
 class ClientCertUser(BaseUser):
     """A verified client, as `request.user`.
 
-    Not verified: that the client holds the private key, and that its names are yours to trust. See `ClientIdentity`.
+    Does not check: that the client holds the private key, or that you should trust its names. See `ClientIdentity`.
 
     Attributes:
-        client_identity: who it is.
+        client_identity: the verified identity.
     """
 
     def __init__(self, client_identity: ClientIdentity) -> None:
@@ -52,7 +51,7 @@ class ClientCertUser(BaseUser):
     @property
     @override
     def display_name(self) -> str:
-        """The common name, or the next best name there is, for people to read. Nothing should hang on it."""
+        """The common name, SPIFFE ID, subject or fingerprint, whichever exists first. Do not authorize by it."""
         identity = self.client_identity
         return identity.common_name or identity.spiffe_id or identity.subject or identity.fingerprint_sha256
 
@@ -61,15 +60,15 @@ class ClientCertUser(BaseUser):
     def identity(self) -> str:
         """The certificate's SHA-256 fingerprint.
 
-        It is never one for two certificates, and it changes when the certificate is renewed. An ECDSA certificate can
-        have two, since anybody can give its signature a second valid form. To count or to block clients, use
+        Two certificates never have the same one. It changes when the certificate is renewed. Anybody can give an ECDSA
+        certificate a second fingerprint, because its signature has a second valid form. To count or block clients, use
         `client_identity.spki_sha256`, or the issuer with the serial number.
         """
         return self.client_identity.fingerprint_sha256
 
 
 class ClientCertAuthenticationError(AuthenticationError):
-    """A refusal; its text is the public title.
+    """A rejected request. Its text is the public title.
 
     Attributes:
         error: the reason. Its `detail` is for logs and never for the client.
@@ -83,24 +82,24 @@ class ClientCertAuthenticationError(AuthenticationError):
 class ClientCertBackend(AuthenticationBackend):
     """Authenticates by client certificate: `AuthenticationMiddleware(app, ClientCertBackend(...), problem_details)`.
 
-    Not verified: that nobody but the proxy can reach the application, beyond the authenticator's `trusted_proxies`.
+    Does not check: that only the proxy can reach the application, beyond the authenticator's `trusted_proxies`.
 
-    `request.user` is a `ClientCertUser`, and `request.auth.scopes` holds "authenticated" and what `scopes` grants. An
-    anonymous client is Starlette's `UnauthenticatedUser`, without scopes. It works by itself, and behind the ASGI
-    middleware of the same authenticator, whose finding it takes over.
+    `request.user` is a `ClientCertUser`. `request.auth.scopes` has "authenticated" and what `scopes` grants. An
+    anonymous client is Starlette's `UnauthenticatedUser`, without scopes. The backend works alone. Behind the ASGI
+    middleware of the same authenticator it reuses the result.
 
-    Starlette's middleware refuses a WebSocket by a close with code 1000, whatever `on_error` is, which servers turn
-    into a plain 403. The ASGI middleware in front answers with the reason where the server lets it.
+    Starlette's middleware closes a rejected WebSocket with code 1000 and does not call `on_error`. The client sees a
+    plain 403. The ASGI middleware in front answers with the code, if the server offers that.
 
     Parameters:
-        authenticator: judges each request.
-        scopes: returns the scopes of an identity; called in the event loop, so it may not block. An exception in it is
-            the application's, and ends the request with status 500.
-        required: whether a request without a certificate is refused. If False it goes on as anonymous, for
-            `@requires("authenticated")` to refuse; a certificate that does not verify is refused all the same.
+        authenticator: verifies each request.
+        scopes: returns the scopes of an identity. It runs in the event loop, so it must not block. An exception in it
+            ends the request with status 500.
+        required: whether a certificate is required. If False, a request without one is anonymous, and
+            `@requires("authenticated")` rejects it. A bad certificate is still rejected.
 
     Raises:
-        TypeError: an argument is not what it should be; the message says what to do.
+        TypeError: an argument is wrong. The message says what to do.
     """
 
     def __init__(
@@ -116,7 +115,7 @@ class ClientCertBackend(AuthenticationBackend):
         """Return the scopes and the user of a connection, or None for an anonymous client.
 
         Raises:
-            ClientCertAuthenticationError: the client is refused.
+            ClientCertAuthenticationError: the client is rejected.
         """
         try:
             identity = identity_of(conn.scope, self._authenticator, required=self._required)
@@ -129,7 +128,7 @@ class ClientCertBackend(AuthenticationBackend):
 
 
 def problem_details(conn: HTTPConnection, exc: AuthenticationError) -> Response:
-    """Answer a refusal by `answer_to`: the `on_error` of `AuthenticationMiddleware`.
+    """Answer a rejected request with `answer_to`: the `on_error` of `AuthenticationMiddleware`.
 
     Errors of other backends are answered as Starlette does.
     """

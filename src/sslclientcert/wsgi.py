@@ -1,11 +1,10 @@
 """WSGI middleware: the client identity, and mod_ssl's variables, in the environ.
 
-Not verified here: the TLS handshake. Only the proxy saw it, so this is as good as the way the headers come by; the
-authenticator's `trusted_proxies` guards it.
+Does not check: the TLS handshake, which only the proxy saw. The authenticator's `trusted_proxies` guards the headers.
 
-A WSGI server has folded `ssl-client-cert` and `ssl_client_cert` into one key, and joined what came twice (or kept the
-last of it), before this middleware runs. The encodings' grammars catch a join; against servers that keep the last, the
-proxy must drop the other spelling.
+Before this middleware runs, a WSGI server has folded `ssl-client-cert` and `ssl_client_cert` into one key. It has
+joined a header that came twice, or kept the last. A joined value does not decode. Behind a server that keeps the last,
+the proxy must drop the other spelling.
 
 Sources: PEP 3333; mod_ssl's documentation, "Environment Variables", and the values that Apache 2.4 gives.
 """
@@ -55,40 +54,41 @@ _ESCAPES = {**_CONTROLS, ord("\\"): "\\\\"}
 
 
 class ClientCertMiddleware:
-    """WSGI middleware that lets only verified clients through to `app`.
+    """WSGI middleware that passes only verified clients to `app`.
 
-    Not verified: that nobody but the proxy can reach the application, beyond the authenticator's `trusted_proxies`.
+    Does not check: that only the proxy can reach the application, beyond the authenticator's `trusted_proxies`.
 
-    What the application finds in its environ:
+    The application gets in its environ:
 
-    - `sslclientcert.identity`: the `ClientIdentity`, or None if the client is anonymous (with `required=False`, and on
-      exempt paths).
-    - mod_ssl's variables of the verified certificate, as native strings (UTF-8 read as latin-1): `SSL_CLIENT_VERIFY`
-      (`SUCCESS`, or `NONE` for an anonymous client), `SSL_CLIENT_CERT`, `SSL_CLIENT_S_DN`, `SSL_CLIENT_S_DN_CN` and
-      its like, `SSL_CLIENT_I_DN`, `SSL_CLIENT_I_DN_CN` and its like, `SSL_CLIENT_M_SERIAL`, `SSL_CLIENT_M_VERSION`,
-      `SSL_CLIENT_V_START`, `SSL_CLIENT_V_END`, `SSL_CLIENT_V_REMAIN`, `SSL_CLIENT_SAN_DNS_0`,
-      `SSL_CLIENT_SAN_Email_0`, `SSL_CLIENT_SAN_OTHER_msUPN_0` and the following. Any `SSL_CLIENT_*` from elsewhere
-      (the server, another layer, the process environment) is removed first, the anonymous client's too.
-    - none of the raw headers that the authenticator reads.
+    - `sslclientcert.identity`: the `ClientIdentity`. None if the client is anonymous: with `required=False`, and on
+      exempt paths.
+    - mod_ssl's variables of the verified certificate: `SSL_CLIENT_VERIFY` (`SUCCESS`, or `NONE` for an anonymous
+      client), `SSL_CLIENT_CERT`, `SSL_CLIENT_S_DN`, `SSL_CLIENT_I_DN`, `SSL_CLIENT_M_SERIAL`, `SSL_CLIENT_M_VERSION`,
+      `SSL_CLIENT_V_START`, `SSL_CLIENT_V_END`, `SSL_CLIENT_V_REMAIN` (whole days), and by number, from 0,
+      `SSL_CLIENT_SAN_DNS_0`, `SSL_CLIENT_SAN_Email_0` and `SSL_CLIENT_SAN_OTHER_msUPN_0`.
+    - `SSL_CLIENT_S_DN_CN` and `SSL_CLIENT_I_DN_CN`, and the same for the attributes C, ST, L, O, OU, T, I, G, S, D, UID
+      and Email. A second attribute of one type ends in `_1`.
 
-    The environ is changed in place, as PEP 3333 allows. A refusal is answered by `answer_to`: with the error's status,
-    code and title, as problem details, or as a page for browsers. The detail is for logs.
+    The variables are native strings: UTF-8 read as latin-1. The middleware changes the environ in place. It removes
+    every other `SSL_CLIENT_*` variable, and the raw headers that the authenticator reads.
+
+    `answer_to` answers a rejected request, with the error's status, code and title. The detail is for logs.
 
     Parameters:
         app: the WSGI application.
-        authenticator: judges each request.
-        required: whether a request without a certificate is refused. If False it goes on as anonymous; a certificate
-            that does not verify is refused all the same.
-        exempt: what needs no identity, such as the kubelet's probes, which come straight to the pod: exact values of
-            PATH_INFO, which is the path below SCRIPT_NAME, percent-decoded; or a function of the environ that returns
-            exactly True. A certificate is not even looked at there; the identity is None.
-        keep_headers: leave the raw headers of a judged request in the environ. Nobody downstream should need them.
-        on_refusal: returns another answer to a refusal: called with the error and the environ, it returns the status
-            (from 300), the headers, and the body as bytes, such as `answer_to(error)._replace(status=403)`. The request
-            stays refused. If it raises, that is logged, and the library's own answer is sent.
+        authenticator: verifies each request.
+        required: whether a certificate is required. If False, a request without one is anonymous. A bad certificate is
+            still rejected.
+        exempt: requests that need no identity, such as the kubelet's probes. A list of exact values of PATH_INFO (the
+            path below SCRIPT_NAME, percent-decoded), or a function of the environ that returns exactly True. There the
+            middleware ignores certificates, and the identity is None.
+        keep_headers: whether to keep the raw headers in the environ. Your application should not need them.
+        on_refusal: returns another answer. It gets the error and the environ, and returns the status (from 300), the
+            headers, and the body as bytes, such as `answer_to(error)._replace(status=403)`. The request stays rejected.
+            If the function fails, the middleware logs that and sends its own answer.
 
     Raises:
-        TypeError: an argument is not of its type; `exempt` is a single string; a function would have to be awaited.
+        TypeError: an argument has the wrong type, `exempt` is a single string, or a function would have to be awaited.
         ValueError: an exempt path does not start with "/".
     """
 

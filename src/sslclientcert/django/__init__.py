@@ -1,10 +1,9 @@
 """Django: add `"sslclientcert.django"` to `INSTALLED_APPS` and the middleware to `MIDDLEWARE`, and set `SSLCLIENTCERT`.
 
-Not verified here: the TLS handshake. Only the proxy saw it, so this is as good as the way the headers come by; the
-setting `TRUSTED_PROXIES` guards it.
+Does not check: the TLS handshake, which only the proxy saw. The setting `TRUSTED_PROXIES` guards the headers.
 
-None of this stands on Django's RemoteUserMiddleware: in releases before 6.1 its asynchronous half takes the name from a
-header that the client may send.
+This does not use Django's RemoteUserMiddleware. Before Django 6.1 its asynchronous half takes the name from a header
+that the client may send.
 
 Sources: Django's documentation, "Middleware", "Customizing authentication", "System check framework".
 """

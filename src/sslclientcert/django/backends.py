@@ -28,20 +28,19 @@ _log = logging.getLogger("sslclientcert")
 class ClientCertBackend(ModelBackend):
     """Finds the user of a verified client: `authenticate(request, client_identity=identity)`.
 
-    Not verified: that a name in a certificate is the name of your user. A CA says who it issued to; that those names
-    are your users' names is for you to know. A `USER_FIELD` that users may edit themselves, such as often the e-mail
-    address, lets them take over certificates.
+    Does not check: that a name in a certificate is the name of your user. Only you know whether your CA's names are
+    your users' names. If users may edit the `USER_FIELD`, as they often may the e-mail address, they can enter the name
+    of another's certificate.
 
-    The settings say which names of an identity may be a user's (`USER_FROM`), and which field of the user model holds
-    them (`USER_FIELD`). They are compared exactly. There must be exactly one such user, and it must be active; if
-    there are several, there is none. An unknown user is created only if `CREATE_USERS` says so, and the identity has
-    exactly one name. If `CREATE_USERS` is a function, it returns the new user's other fields, or None for no user.
+    `USER_FROM` says which names of an identity may be a user's, and `USER_FIELD` which field of the user model holds
+    them. They must be equal, and match exactly one active user. An unknown user is created only if `CREATE_USERS` says
+    so, and the identity has exactly one name. If `CREATE_USERS` is a function, it returns the new user's other fields,
+    or None for no user.
 
-    If it finds no user, it logs which names it looked for, as information to the logger `sslclientcert`. It leaves
-    `last_login` alone.
+    If it does not find a user, it logs the names that it looked for, at level INFO. It does not change `last_login`.
 
-    Permissions are the model's, as with Django's own backend. A session cannot be restored by this backend: the
-    certificate comes with every request, and no session stands in for it.
+    Permissions are the model's, as with Django's own backend. This backend does not restore a session, because the
+    certificate comes with every request.
     """
 
     @override
@@ -51,8 +50,8 @@ class ClientCertBackend(ModelBackend):
         """Return the user of an identity, or None.
 
         Parameters:
-            request: not looked at.
-            client_identity: who it is, verified.
+            request: ignored.
+            client_identity: the verified identity.
         """
         names = _names(client_identity)
         users = list(_having(names))
@@ -85,11 +84,11 @@ class ClientCertBackend(ModelBackend):
 
     @override
     def get_user(self, user_id: object) -> None:
-        """Return None: no session stands in for a certificate."""
+        """Return None: a session does not replace a certificate."""
 
     @override
     async def aget_user(self, user_id: object) -> None:
-        """Return None: no session stands in for a certificate."""
+        """Return None: a session does not replace a certificate."""
 
 
 def _names(identity: ClientIdentity) -> list[str]:

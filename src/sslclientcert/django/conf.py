@@ -96,10 +96,10 @@ def _forget(*, setting: str, **_: object) -> None:
 
 
 def authenticator() -> ClientCertAuthenticator:
-    """Return the authenticator that the setting `SSLCLIENTCERT` describes, the same one until the setting changes.
+    """Return the authenticator of the setting `SSLCLIENTCERT`. It is the same one until the setting changes.
 
-    For `sslclientcert.testing.trusting`, and for the ASGI middleware in front of Django, whose finding Django's own
-    middleware takes over.
+    Use it with `sslclientcert.testing.trusting`, and with the ASGI middleware in front of Django. Django's own
+    middleware reuses the result of that one.
 
     Raises:
         ImproperlyConfigured: the setting is wrong.

@@ -23,7 +23,7 @@ def client_cert_required(rule: Rule, /) -> Callable[[_View], _View]: ...
 @overload
 def client_cert_required(view: _View, /) -> _View: ...
 def client_cert_required(view_or_rule: Any, /) -> Any:
-    """Let only clients with a verified certificate into a view, or only those who pass a rule.
+    """Require a verified certificate in a view, or one that passes a rule.
 
         @client_cert_required
         def orders(request): ...
@@ -31,10 +31,10 @@ def client_cert_required(view_or_rule: Any, /) -> Any:
         @client_cert_required(rules.common_name("cart"))
         async def cancel(request): ...
 
-    Needed where the setting `REQUIRED` is False, or for a rule. A refusal is raised as `ClientCertDenied`.
+    You need it if the setting `REQUIRED` is False, or for a rule. A rejected request raises `ClientCertDenied`.
 
     Parameters:
-        view_or_rule: the view, or a rule of `rules`; for a function of your own, `rules.predicate(function)`.
+        view_or_rule: the view, or a rule of `rules`. For a function of your own: `rules.predicate(function)`.
 
     Raises:
         ImproperlyConfigured: when the view is called: `ClientCertMiddleware` has not seen the request.
@@ -43,10 +43,10 @@ def client_cert_required(view_or_rule: Any, /) -> Any:
 
 
 def client_cert_exempt(view: _View) -> _View:
-    """Let everybody into a view, such as the kubelet's probes, which come straight to the pod.
+    """Accept every client in a view, for requests such as the kubelet's probes.
 
-    Not verified there: anything. A certificate is not even looked at, and `request.client_identity` is None, as on the
-    paths of the setting `EXEMPT`. The view is as open to everybody who can reach the application as to the kubelet.
+    Does not check anything. The middleware ignores certificates, and `request.client_identity` is None, as on the paths
+    of the setting `EXEMPT`. Every client can use the view, so show nothing secret there.
     """
     view.client_cert_exempt = True  # type: ignore[attr-defined]  # as csrf_exempt does
     EXEMPT.append(view)

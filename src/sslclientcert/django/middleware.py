@@ -1,4 +1,4 @@
-"""The middleware: one judges each request, the other makes its client Django's user."""
+"""Two middleware: one verifies each request, the other makes its client Django's user."""
 
 from __future__ import annotations
 
@@ -52,27 +52,27 @@ class _Middleware:
 
 
 class ClientCertMiddleware(_Middleware):
-    """Lets only verified clients through; `request.client_identity` is the `ClientIdentity`, or None if anonymous.
+    """Passes only verified clients. `request.client_identity` is the `ClientIdentity`, or None if anonymous.
 
-    Not verified: that nobody but the proxy can reach the application, beyond the setting `TRUSTED_PROXIES`. Under ASGI
-    Django reads the body first, whose trailers uvicorn's httptools parser appends to the headers: see
-    `sslclientcert.asgi`, whose middleware may stand in front of Django. What that has found with the same authenticator
-    is taken over.
+    Does not check: that only the proxy can reach the application, beyond the setting `TRUSTED_PROXIES`. Under ASGI
+    Django reads the body first, and uvicorn's httptools parser appends the body's trailers to the headers. See
+    `sslclientcert.asgi`, whose middleware may stand in front of Django. With the same authenticator, this middleware
+    reuses its result.
 
-    Put it first, behind Django's SecurityMiddleware at most: what stands before it, such as a cache, answers anybody,
-    and may rewrite `REMOTE_ADDR`. It judges before the URL is resolved, so that the 404s are not for strangers either.
+    Put it first, or after Django's SecurityMiddleware. Middleware before it, such as a cache, answers every client, and
+    may rewrite `REMOTE_ADDR`. It runs before the URL is resolved, so other clients do not learn which paths exist.
     Under ASGI it stays in the event loop and does not block.
 
-    The raw headers that the authenticator reads are removed from `request.META`, `request.headers` and
-    `request.scope`, unless `KEEP_HEADERS` is set.
+    It removes the raw headers that the authenticator reads from `request.META`, `request.headers` and `request.scope`,
+    unless `KEEP_HEADERS` is set.
 
-    A refusal is answered by `answer_to`: with the error's status, code and title, as problem details, or as a page for
-    browsers. The detail is for logs. If the root URLconf names a `handler403`, that answers every refusal, which is a
-    `ClientCertDenied` to it. Where it answers 403, the error's own status is put in its place.
+    `answer_to` answers a rejected request, with the error's status, code and title. The detail is for logs. A
+    `handler403` in the root URLconf replaces every such answer. It gets a `ClientCertDenied`. If it answers with 403,
+    the client gets the error's own status.
     """
 
     def __call__(self, request: HttpRequest) -> _Response:
-        """Judge one request; pass it on, or answer it."""
+        """Verify one request. Pass it on, or answer it."""
         try:
             judge(request)
         except ClientCertError as error:
@@ -81,28 +81,28 @@ class ClientCertMiddleware(_Middleware):
         return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Answer a view's refusal that no other middleware and no `handler403` answers."""
+        """Answer a request that a view rejects, if no other middleware and no `handler403` does."""
         if isinstance(exception, ClientCertDenied) and not _has_handler403():
             return _built_in(request, exception.error)
         return None
 
 
 class ClientCertUserMiddleware(_Middleware):
-    """Makes `request.user` and `request.auser` the certificate's user, by way of the authentication backends.
+    """Sets `request.user` and `request.auser` to the certificate's user, found by the authentication backends.
 
-    Not verified: that the certificate's names are yours to trust; see `ClientCertBackend`.
+    Does not check: that you should trust the certificate's names. See `ClientCertBackend`.
 
     Put it after `ClientCertMiddleware`, after Django's AuthenticationMiddleware if there is one, and before Django's
-    LoginRequiredMiddleware. It needs no sessions and writes to none: the certificate comes with every request. It sends
-    none of Django's login signals, and leaves `last_login` alone.
+    LoginRequiredMiddleware. It does not need or write sessions, because the certificate comes with every request. It
+    does not send Django's login signals, and does not change `last_login`.
 
-    A client without a certificate keeps the user of its session. A client with a certificate that is of nobody, or of
-    an inactive user, is Django's AnonymousUser. If there is a session of somebody else than the certificate's user,
-    the request is refused (`not_authorized`) and the session ended.
+    A client without a certificate keeps the user of its session. A client whose certificate does not have an active
+    user is Django's AnonymousUser. If the session has another user than the certificate, the request is rejected
+    (`not_authorized`) and the session ends.
     """
 
     def __call__(self, request: HttpRequest) -> _Response:
-        """Find the user of one request, and pass it on.
+        """Find the user of one request, and pass the request on.
 
         Raises:
             ImproperlyConfigured: `ClientCertMiddleware` has not seen the request.

@@ -15,9 +15,9 @@ __all__ = ["ClientCertRequiredMixin"]
 
 
 class ClientCertRequiredMixin:
-    """Lets only verified clients into a class-based view; stands left of `View`.
+    """Requires a verified certificate in a class-based view. Put it left of `View`.
 
-    A refusal is raised as `ClientCertDenied`.
+    A rejected request raises `ClientCertDenied`.
 
     Attributes:
         client_cert_rule: called with the identity, must return exactly True. See `sslclientcert.rules`.
@@ -26,10 +26,10 @@ class ClientCertRequiredMixin:
     client_cert_rule: Callable[[ClientIdentity], object] | None = None
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Ask the rule, then go on to the view.
+        """Check the rule, then call the view.
 
         Raises:
-            ClientCertDenied: the client is anonymous, or the rule refuses it.
+            ClientCertDenied: the client is anonymous, or does not pass the rule.
         """
         # From as_view(client_cert_rule=...), or from the class: there a plain function is none of its methods.
         require(request, vars(self).get("client_cert_rule", type(self).client_cert_rule))

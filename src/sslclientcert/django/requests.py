@@ -17,7 +17,7 @@ __all__ = ["ClientCertDenied", "client_identity", "require"]
 
 
 class ClientCertDenied(PermissionDenied):
-    """A refusal, for `handler403` and for `process_exception` of your middleware. Its text is the public title.
+    """A rejected request, for `handler403` and for your `process_exception`. Its text is the public title.
 
     Attributes:
         error: the reason, with `code`, `status` and `title`. Its `detail` is for logs and never for the client.
@@ -33,13 +33,13 @@ def client_identity(request: HttpRequest, *, required: Literal[True]) -> ClientI
 @overload
 def client_identity(request: HttpRequest, *, required: bool = False) -> ClientIdentity | None: ...
 def client_identity(request: HttpRequest, *, required: bool = False) -> ClientIdentity | None:
-    """Return the verified identity of who sent a request, or None if the client is anonymous.
+    """Return the verified identity of a request's client, or None if the client is anonymous.
 
-    It is `request.client_identity`, for type checkers and for a better message where the middleware is missing.
+    It is `request.client_identity` with a type, and with a better message if the middleware is missing.
 
     Parameters:
         request: Django's, or Django REST framework's.
-        required: refuse with `certificate_missing` instead of returning None.
+        required: raise `certificate_missing` instead of returning None.
 
     Raises:
         ClientCertDenied: `required` is set and the client is anonymous.

@@ -1,6 +1,7 @@
-"""For the tests of applications: client certificates, right and wrong, and the headers that a proxy makes of them.
+"""For the tests of applications: good and bad client certificates, and the headers that a proxy makes of them.
 
-Nothing here belongs into production: it makes certificates that anybody can make, and identities that nobody verified.
+Do not use it in production. Anybody can make these certificates, and the identities are not verified.
+
 In a test::
 
     from sslclientcert.testing import ClientCA
@@ -10,7 +11,7 @@ In a test::
     client.get("/", headers=alice.headers())
 
 The pytest plugin is `sslclientcert.testing.plugin`. pytest imports it, and so this package, at the start of every run
-in its environment; therefore the names below load their modules only when they are asked for.
+in its environment. Therefore the names below load their modules only on first use.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""A certification authority for tests: client certificates, right and wrong in every way, in well under 5 ms.
+"""A certification authority for tests: good and bad client certificates, in well under 5 ms.
 
-Nothing made here is a secret or to be trusted: keys are not protected, and anybody who runs the test holds them.
+Do not trust anything made here. The keys are not protected, and anybody who runs the test has them.
 
-Elliptic curve keys (P-256) are the default because they are made in 0.1 ms; an RSA key takes 50 ms and more.
+Elliptic curve keys (P-256) are the default because they take 0.1 ms. An RSA key takes 50 ms and more.
 """
 
 from __future__ import annotations
@@ -62,16 +62,16 @@ class CertificateOptions(TypedDict, total=False):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class IssuedCertificate:
-    """A client certificate with its key, and the headers by which each proxy would pass it on.
+    """A client certificate with its key, and the headers that each proxy would send for it.
 
-    Nothing says that it is any good: see the method of `ClientCA` that made it.
+    It may be a bad one: see the method of `ClientCA` that made it.
 
     Attributes:
-        name: the common name it was asked for with.
-        der: the certificate; for `ClientCA.not_a_certificate`, bytes that are none.
+        name: the common name that it was requested with.
+        der: the certificate. For `ClientCA.not_a_certificate`, other bytes.
         private_key: the client's key.
-        intermediates: the certificates between it and the root, which a client sends along in the handshake.
-        verdict: what OpenSSL thinks of it, as a number (0: it is good), which proxies put into their headers.
+        intermediates: the certificates between it and the root, which a client sends in the handshake.
+        verdict: OpenSSL's result for it, as a number (0: it is good), which proxies put into their headers.
     """
 
     name: str
@@ -81,15 +81,15 @@ class IssuedCertificate:
     verdict: int = 0
 
     def headers(self, proxy: str | Proxy = "nginx-ingress", *, verdict: int | str | None = None) -> dict[str, str]:
-        """Return the request headers that `proxy` sends for this certificate, its companions included.
+        """Return the request headers that `proxy` sends for this certificate.
 
         Parameters:
-            proxy: the name of a row of `PROXIES`, or a row.
-            verdict: what the proxy thinks of the certificate, if not what OpenSSL does; see `encode`.
+            proxy: a name in `PROXIES`, or a `Proxy`.
+            verdict: the proxy's verdict, if it is not OpenSSL's. See `encode`.
 
         Returns:
-            A new dict of names in lower case to values, as httpx, requests, and the test clients of Flask, Django and
-            Starlette take it.
+            A new dict of names in lower case to values, for httpx, requests, and the test clients of Flask, Django and
+            Starlette.
 
         Raises:
             ValueError: there is no such proxy.
@@ -100,7 +100,7 @@ class IssuedCertificate:
     def environ(self, proxy: str | Proxy = "nginx-ingress", *, verdict: int | str | None = None) -> dict[str, str]:
         """Return the same as a WSGI server puts it into the environ: `HTTP_SSL_CLIENT_CERT` and so on (PEP 3333).
 
-        Of `proxy="environ"`: `SSL_CLIENT_CERT` and `SSL_CLIENT_VERIFY`, as the server itself sets them.
+        For `proxy="environ"` these are `SSL_CLIENT_CERT` and `SSL_CLIENT_VERIFY`, as the server itself sets them.
         """
         headers = self.headers(proxy, verdict=verdict)
         if proxy_named(proxy).is_environ:
@@ -119,13 +119,13 @@ class IssuedCertificate:
         """The certificate, parsed.
 
         Raises:
-            ValueError: it is none.
+            ValueError: it is not a certificate.
         """
         return x509.load_der_x509_certificate(self.der)
 
     @property
     def chain(self) -> tuple[x509.Certificate, ...]:
-        """The certificate and its intermediates, as the client sends them; the root stays at home."""
+        """The certificate and its intermediates, as the client sends them, without the root."""
         return (self.certificate, *self.intermediates)
 
     @property
@@ -135,7 +135,7 @@ class IssuedCertificate:
 
     @property
     def chain_pem(self) -> str:
-        """The certificate and its intermediates as PEM, as a client's configuration wants them."""
+        """The certificate and its intermediates as PEM, for a client's configuration."""
         return self.pem + _pem(self.intermediates)
 
     @property
@@ -147,7 +147,7 @@ class IssuedCertificate:
         """Write `client.crt` (with the intermediates) and `client.key`, for curl and other TLS clients.
 
         Parameters:
-            directory: where to; it has to exist. Files of these names are overwritten.
+            directory: an existing directory. Files of these names are overwritten.
 
         Returns:
             The paths of the certificate and of the key, as httpx and requests take them for `cert=`.
@@ -162,7 +162,7 @@ class IssuedCertificate:
         """Return the context of a TLS client that presents this certificate.
 
         Parameters:
-            server_ca: PEM of the CAs that the *server's* certificate may come from; the system's if None.
+            server_ca: PEM of the CAs that the *server's* certificate may come from. None means the system's.
         """
         context = ssl.create_default_context(cadata=server_ca)
         with tempfile.TemporaryDirectory() as directory:  # load_cert_chain reads files, and nothing else
@@ -173,19 +173,19 @@ class IssuedCertificate:
 class ClientCA:
     """A certification authority that issues client certificates to tests.
 
-    Not protected: its keys. It is made anew in each process, and nothing but a test may trust it.
+    Does not protect its keys. Each process makes new ones. Trust it only in tests.
 
     Parameters:
         name: the common name of the root.
-        intermediates: how many CAs stand between the root and the clients' certificates.
+        intermediates: the number of CAs between the root and the clients' certificates.
         key: the kind of the CAs' keys: "ec" (P-256), "rsa" (2048 bits) or "ed25519".
-        now: an aware datetime that everything takes for the present, for certificates whose validity must not depend
-            on the day of the test (verify them with `store.verify(..., at=now)`); the clock if None.
+        now: an aware datetime that replaces the clock, for tests that do not depend on the day. Verify such
+            certificates with `store.verify(..., at=now)`.
 
     Attributes:
         name: the common name of the root.
-        certificates: what an application has in its bundle: the root, then the intermediates, since most proxies pass
-            on no more than the client's own certificate.
+        certificates: what an application has in its bundle: the root, then the intermediates. Most proxies forward only
+            the client's own certificate.
 
     Raises:
         ValueError: `now` is naive, or `intermediates` is negative.
@@ -255,8 +255,7 @@ class ClientCA:
         """Return the certificate revocation lists of all the CAs as PEM, the `ca.crl` of an application.
 
         Parameters:
-            revoked: certificates to list, those of the intermediates among them. What `revoked()` makes is always
-                listed.
+            revoked: certificates to list, also intermediates. What `revoked()` makes is always listed.
         """
         return _pem(self._crls(revoked))
 
@@ -285,7 +284,7 @@ class ClientCA:
         """Return a trust store of this CA and its CRLs.
 
         Parameters:
-            revoked: certificates to revoke, beside those that `revoked()` makes.
+            revoked: certificates to revoke, in addition to those that `revoked()` makes.
             options: passed on to `TrustStore`, such as `max_depth=1`.
         """
         return TrustStore(self.certificates, crls=self._crls(revoked), **options)
@@ -297,11 +296,11 @@ class ClientCA:
         revoked: Iterable[IssuedCertificate | x509.Certificate] = (),
         **options: Any,
     ) -> ClientCertAuthenticator:
-        """Return an authenticator that trusts this CA and, unlike one for production, takes headers from any peer.
+        """Return an authenticator that trusts this CA and, unlike one for production, headers from any peer.
 
         Parameters:
-            proxy: the name of a row of `PROXIES`, or a row.
-            revoked: certificates to revoke, beside those that `revoked()` makes.
+            proxy: a name in `PROXIES`, or a `Proxy`.
+            revoked: certificates to revoke, in addition to those that `revoked()` makes.
             options: passed on to `ClientCertAuthenticator`, such as `authorize=...` or `trusted_proxies=...`, and to
                 `TrustStore`, such as `max_depth=...`.
         """
@@ -310,12 +309,12 @@ class ClientCA:
         return ClientCertAuthenticator(self.trust_store(revoked=revoked, **of_store), proxy=proxy, **options)
 
     def issue(self, name: str = "client", **options: Unpack[CertificateOptions]) -> IssuedCertificate:
-        """Issue a client certificate that is good in every respect.
+        """Issue a good client certificate.
 
-        It has no alternative names but those that are asked for.
+        It has only the alternative names that you give.
 
         Parameters:
-            name: the subject's common name; empty for none.
+            name: the subject's common name. If it is empty, there is no common name.
             dns_names: DNS names, such as "cart.example.org".
             emails: mail addresses.
             uris: URIs, such as SPIFFE IDs.
@@ -323,14 +322,14 @@ class ClientCA:
             upns: user principal names, as Microsoft's CAs issue them.
             organization: the subject's organization, or several.
             organizational_unit: the subject's organizational unit, or several.
-            not_before: aware datetime of the start of validity; an hour ago if not given.
-            not_after: aware datetime of its end; in a year if not given.
+            not_before: aware datetime of the start of validity. Default: an hour ago.
+            not_after: aware datetime of its end. Default: in a year.
             key: the kind of the client's key, or a key.
-            serial_number: a positive integer of at most 20 octets; random if not given.
+            serial_number: a positive integer of at most 20 octets. Default: random.
             extensions: further extensions, or other values for the usual ones.
 
         Raises:
-            ValueError: a name or an address is not one.
+            ValueError: a name or an address is malformed.
         """
         return self._issue(name, self._keys[-1], self.certificates[-1].subject, options)
 
@@ -371,22 +370,22 @@ class ClientCA:
         return dataclasses.replace(self.issue(name, **options), verdict=10)
 
     def not_yet_valid(self, name: str = "client", **options: Unpack[CertificateOptions]) -> IssuedCertificate:
-        """Issue a certificate that will be good from tomorrow on."""
+        """Issue a certificate that is valid from tomorrow."""
         options["not_before"] = self._now + timedelta(days=1)
         return dataclasses.replace(self.issue(name, **options), verdict=9)
 
     def server_only(self, name: str = "client", **options: Unpack[CertificateOptions]) -> IssuedCertificate:
-        """Issue a certificate for TLS servers, not for clients. (A test's own TLS server may well use it.)"""
+        """Issue a certificate for TLS servers, not for clients. A test's own TLS server may use it."""
         for_servers = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
         options["extensions"] = [*options.get("extensions", ()), for_servers]
         return dataclasses.replace(self.issue(name, **options), verdict=26)
 
     def self_signed(self, name: str = "client", **options: Unpack[CertificateOptions]) -> IssuedCertificate:
-        """Make a certificate that nobody but the client itself has signed."""
+        """Make a certificate that only the client itself has signed."""
         return dataclasses.replace(self._issue(name, None, None, options), verdict=18)
 
     def stranger(self, name: str = "client", **options: Unpack[CertificateOptions]) -> IssuedCertificate:
-        """Issue a certificate from another CA, which has the names of this one but not its keys."""
+        """Issue a certificate from another CA, which has the same names but other keys."""
         verdict = 20 if len(self.certificates) > 1 else 21  # the latter is OpenSSL's word for a leaf all alone
         return dataclasses.replace(self._impostor.issue(name, **options), verdict=verdict)
 
@@ -403,7 +402,7 @@ class ClientCA:
     def revoked(self, name: str = "client", **options: Unpack[CertificateOptions]) -> IssuedCertificate:
         """Issue a certificate that every CRL of this CA lists, also those made earlier.
 
-        All of them have one serial number, so that can be.
+        All of them have the same serial number.
         """
         options["serial_number"] = _REVOKED_SERIAL_NUMBER
         return dataclasses.replace(self.issue(name, **options), verdict=23)
@@ -417,7 +416,7 @@ class ClientCA:
         """Issue a certificate whose signature is over SHA-1.
 
         Raises:
-            ValueError: the CA's key is Ed25519, which has a digest of its own.
+            ValueError: the CA's key is Ed25519, which has its own digest.
         """
         algorithm = {"ec": _ECDSA_WITH_SHA1, "rsa": _RSA_WITH_SHA1}.get(self._key_kind)
         if algorithm is None:
@@ -431,8 +430,8 @@ class ClientCA:
     def v1(self, name: str = "client", **options: Unpack[CertificateOptions]) -> IssuedCertificate:
         """Issue an X.509 version 1 certificate: no extensions, so no alternative names and no purpose.
 
-        The commands in the ingress-nginx documentation make such, with OpenSSL 3.0; the library accepts them
-        from a CA of the bundle.
+        The commands in the ingress-nginx documentation make such certificates with OpenSSL 3.0. The library accepts
+        them from a CA of the bundle.
         """
         good = self.issue(name, **options)
         # RFC 5280 section 4.1: version and extensions, the first and the last field, are optional.
@@ -441,11 +440,11 @@ class ClientCA:
         return dataclasses.replace(good, der=_certificate(fields, fields[1], self._keys[-1], digest))
 
     def without_san(self, name: str = "client") -> IssuedCertificate:
-        """Issue a certificate without alternative names; the library accepts it."""
+        """Issue a certificate without alternative names. The library accepts it."""
         return self.issue(name)
 
     def not_a_certificate(self, name: str = "client") -> IssuedCertificate:
-        """Make bytes that are no certificate, yet are encoded by the proxies' rules."""
+        """Make bytes that are not a certificate, but are encoded by the proxies' rules."""
         return IssuedCertificate(name, b"This is not a certificate.", _private_key("ec"))
 
 

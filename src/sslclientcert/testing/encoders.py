@@ -134,20 +134,20 @@ def encode(
     intermediates: Sequence[x509.Certificate | bytes] = (),
     verdict: int | str = 0,
 ) -> dict[str, str]:
-    """Return the request headers by which a proxy passes on a client certificate.
+    """Return the request headers that a proxy sends for a client certificate.
 
-    Nothing is verified, and nothing about the headers proves who sends them.
+    Does not verify anything. Anybody can send these headers.
 
     Parameters:
-        certificate: the client's certificate, parsed or as DER (which may be garbage, for tests of just that); None
-            for a client that presented none.
-        proxy: the name of a row of `PROXIES`, or a row; a row of your own is encoded as its encodings say.
-        intermediates: what the client sent along. Proxies that pass on the leaf alone leave them out.
-        verdict: what the proxy thinks of the certificate, as OpenSSL's number (0: it is good; see
-            `OPENSSL_VERDICTS`), said in the proxy's own way if it says it at all; or a str, sent as it is.
+        certificate: the client's certificate, parsed or as DER. For tests it may be garbage. None means a client
+            without a certificate.
+        proxy: a name in `PROXIES`, or a `Proxy`. A proxy of your own is encoded as its encodings say.
+        intermediates: what the client sent too. Proxies that forward only the leaf leave them out.
+        verdict: the proxy's verdict as OpenSSL's number (0: it is good. See `OPENSSL_VERDICTS`), written as the proxy
+            does, or a str that is sent as it is.
 
     Returns:
-        A new dict of the headers, names in lower case; or, for `proxy="environ"`, of the variables of the environ. Each
+        A new dict of the headers, names in lower case. For `proxy="environ"` it has the variables of the environ. Each
         vendor's page is cited at its entry below.
 
     Raises:

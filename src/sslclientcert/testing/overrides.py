@@ -17,28 +17,27 @@ __all__ = ["forged_identity", "trusting"]
 
 @contextlib.contextmanager
 def trusting(authenticator: ClientCertAuthenticator, ca: ClientCA) -> Iterator[ClientCertAuthenticator]:
-    """Within the block, make an authenticator trust `ca` instead of its own bundle, and take headers from any peer.
+    """Within the block, make an authenticator trust `ca` instead of its own bundle, and headers from any peer.
 
-    Not checked within the block: the authenticator's own CAs, CRLs, `trusted_proxies` and `shared_secret`. Everything
-    else stays: the proxy's headers, what they must not contradict, `authorize`, the limits. It is for an application
-    as configured for production, whose test client is no trusted proxy (Starlette's calls itself "testclient").
+    Does not check within the block: the authenticator's own CAs, CRLs, `trusted_proxies` and `shared_secret`. The rest
+    stays: the proxy's headers, their contradictions, `authorize`, the limits. It is for an application that is
+    configured as for production, whose test client is not a trusted proxy. Starlette's calls itself "testclient".
 
     Parameters:
         authenticator: the application's own, changed in place and for all threads.
         ca: the CA of the test.
 
     Returns:
-        A context manager that gives the authenticator, and puts everything back at its end.
+        A context manager that gives the authenticator, and restores it at the end.
     """
     with overridden(authenticator, ca.trust_store()):
         yield authenticator
 
 
 def forged_identity(name: str = "client", **options: Unpack[CertificateOptions]) -> ClientIdentity:
-    """Make an identity that **nobody has verified**, for tests of code that wants no more than an identity.
+    """Make an identity that **is not verified**, for tests of code that needs only an identity.
 
-    Its certificate is a real one, from a CA that exists for this purpose alone. Outside tests there is no use for
-    this function, and its name is meant to be noticed.
+    Its certificate is a real one, from a CA that exists only for this. Do not use this function outside tests.
 
     Parameters:
         name: the common name.

@@ -1,7 +1,7 @@
-"""The pytest plugin: fixtures for tests of an application behind a proxy that passes on client certificates.
+"""The pytest plugin: fixtures for tests of an application behind a proxy that forwards client certificates.
 
-pytest imports this module in every run of an environment where the library is installed. Therefore it imports nothing
-of weight, and a suite that uses none of its fixtures does not notice it. All names start with `sslclientcert_`.
+pytest imports this module in every run of an environment where the library is installed. Therefore it imports little,
+and does not slow down a suite without its fixtures. All names start with `sslclientcert_`.
 
 Override `sslclientcert_authenticator` in a `conftest.py`, and the other fixtures take your authenticator's proxy.
 Override `sslclientcert_proxy` or `sslclientcert_ca` for another proxy or another kind of CA.
@@ -34,7 +34,7 @@ def sslclientcert_authenticator() -> ClientCertAuthenticator | None:
 
 @pytest.fixture(scope="session")
 def sslclientcert_proxy(sslclientcert_authenticator: ClientCertAuthenticator | None) -> str | Proxy:
-    """The proxy whose headers the other fixtures give: your authenticator's own, or "nginx-ingress"."""
+    """The proxy whose headers the other fixtures give: your authenticator's, or "nginx-ingress"."""
     return "nginx-ingress" if sslclientcert_authenticator is None else sslclientcert_authenticator.proxy
 
 
@@ -86,9 +86,9 @@ def sslclientcert_identity(sslclientcert_ca: ClientCA, sslclientcert_certificate
 def sslclientcert_refused(
     request: pytest.FixtureRequest, sslclientcert_ca: ClientCA, sslclientcert_proxy: str | Proxy
 ) -> RefusedClient:
-    """A client to refuse. A test that uses it runs once for each way to be wrong.
+    """A bad client. A test that uses it runs once for each kind.
 
-    For some of the ways only: `@pytest.mark.parametrize("sslclientcert_refused", ["expired"], indirect=True)`.
+    For some kinds only: `@pytest.mark.parametrize("sslclientcert_refused", ["expired"], indirect=True)`.
     """
     (refusal,) = (refusal for refusal in REFUSALS if refusal.word == request.param)
     certificate: IssuedCertificate = getattr(sslclientcert_ca, refusal.word)("mallory")
@@ -102,10 +102,10 @@ _OF_THE_PROXY = frozenset({"sslclientcert_headers", "sslclientcert_no_certificat
 def sslclientcert_trusting(
     request: pytest.FixtureRequest, sslclientcert_ca: ClientCA, sslclientcert_proxy: str | Proxy
 ) -> Iterator[Callable[[ClientCertAuthenticator], None]]:
-    """A function that makes an application's own authenticator trust the CA of the test until the test's end.
+    """A function that makes your application's authenticator trust the CA of the test until the test ends.
 
-    It refuses an authenticator that reads another proxy's headers than the test's fixtures give. See
-    `sslclientcert.testing.trusting` for what is suspended and what stays.
+    It raises an error if the authenticator reads another proxy's headers than the fixtures give. See
+    `sslclientcert.testing.trusting` for what stays in force.
     """
     from ..core.proxies import proxy_named
     from .overrides import trusting

@@ -1,4 +1,4 @@
-"""The ways a client certificate can be wrong, one word each, and the error that each has to end in.
+"""The kinds of bad client certificates, one word each, and the error that each has to end in.
 
 A table without imports of `cryptography`, so that the pytest plugin can parametrize over it at no cost to suites that
 do not use it.
@@ -15,11 +15,11 @@ __all__ = ["REFUSALS", "Refusal", "RefusedClient"]
 
 
 class Refusal(NamedTuple):
-    """A way to be wrong.
+    """A kind of bad certificate.
 
     Attributes:
         word: the name of the method of `ClientCA` that makes such a certificate.
-        code: the `ClientCertError.code` it is refused with.
+        code: the `ClientCertError.code` that rejects it.
         status: the HTTP status that the adapters answer with.
     """
 
@@ -29,12 +29,12 @@ class Refusal(NamedTuple):
 
 
 class RefusedClient(NamedTuple):
-    """A client that has to be refused; what the fixture `sslclientcert_refused` gives.
+    """A client that has to be rejected. The fixture `sslclientcert_refused` gives it.
 
     Attributes:
         certificate: what it presents.
         headers: what the proxy sends for that.
-        code: the `ClientCertError.code` it is refused with.
+        code: the `ClientCertError.code` that rejects it.
         status: the HTTP status that the adapters answer with.
     """
 
