@@ -151,7 +151,7 @@ class ClientCertState:
                 raise _REFUSALS[error.status](error) from error
 
     def _found(self, environ: WSGIEnvironment) -> ClientIdentity | None:
-        """Return whom this very authenticator has found: here, or in the WSGI middleware in front."""
+        """Return what this authenticator has found: here, or in the WSGI middleware in front."""
         judged: Mapping[ClientCertAuthenticator, ClientIdentity | None] = environ.get(DECIDED, {})
         return judged.get(self.authenticator)
 

@@ -109,7 +109,7 @@ def _having(names: list[str]) -> QuerySet[Any]:
 
 
 def _of_new(identity: ClientIdentity, names: list[str]) -> dict[str, Any]:
-    """Return the fields of a user to create; none, if there shall be no such user."""
+    """Return the fields of a user to create. They are empty if no user is to be created."""
     create = configuration().create_users
     if create is False or len(names) != 1:
         return {}

@@ -1,4 +1,4 @@
-"""The setting `SSLCLIENTCERT`: read and checked once, and read anew when a test overrides it."""
+"""The setting `SSLCLIENTCERT`: read and checked once, and read again when a test overrides it."""
 
 from __future__ import annotations
 
