@@ -83,7 +83,7 @@ def test_the_variables_of_the_environment_are_options() -> None:
 
 def names_in(part: str) -> list[str]:
     """The names that the page on stability lists for a part."""
-    (row,) = re.findall(rf"^\| {part} \| (.+) \|$", page("stability.md"), re.MULTILINE)
+    (row,) = re.findall(rf"^\| {part} \| (.+) \|$", page("api-stability.md"), re.MULTILINE)
     return re.findall(r"`([^`]+)`", row)
 
 
@@ -98,6 +98,6 @@ def test_the_settings_fixtures_and_fields_that_may_be_relied_on_are_those_of_the
 def test_the_versions_that_are_supported_are_those_that_are_tested() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     pythons = re.findall(r"Python :: (3\.\d+)", "\n".join(project["classifiers"]))
-    assert f"now {pythons[0]} to {pythons[-1]}" in page("stability.md")
+    assert f"now {pythons[0]} to {pythons[-1]}" in page("api-stability.md")
     (least,) = re.findall(r"cryptography>=(\d+)", "\n".join(project["dependencies"]))
-    assert f"| cryptography | {least} and newer |" in page("stability.md")
+    assert f"| cryptography | {least} and newer |" in page("api-stability.md")

@@ -1,4 +1,4 @@
-"""What `auth-tls-verify-client` really does: the table of docs/verify-client.md, held to a real nginx.
+"""What `auth-tls-verify-client` really does: the table of docs/proxies/verify-client.md, held to a real nginx.
 
 Each client of the table connects to nginx in each mode. A cell is nginx's own 400, or else what the application behind
 it answered. The last column is what the library says of the same certificate alone.
@@ -21,7 +21,7 @@ from .conftest import MODES
 from .pki import CLIENT, Pki
 from .servers import Application, Reply, application, https, plain, tls_context
 
-PAGE = Path(__file__).parents[2] / "docs" / "verify-client.md"
+PAGE = Path(__file__).parents[2] / "docs" / "proxies" / "verify-client.md"
 CA = "basicConstraints=critical,CA:TRUE\nkeyUsage=keyCertSign,cRLSign\n"
 CRL_CONFIGURATION = "[ca]\ndefault_ca=lists\n[lists]\ndatabase=revoked.txt\ndefault_md=sha256\ncrlnumber=crlnumber\n"
 
