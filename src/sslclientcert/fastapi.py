@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Any
 
 try:
@@ -37,6 +38,8 @@ from .starlette import Scopes, require_arguments, response_to, scopes_of
 __all__ = ["ClientCertHTTPException", "MutualTLS", "problem_details"]
 
 _POLICY_VIOLATION = 1008  # RFC 6455 section 7.4.1
+_KINDS = {"title": "string", "status": "integer", "code": "string"}
+_PROBLEM = {"type": "object", "properties": {name: {"type": kind} for name, kind in _KINDS.items()}}
 
 
 class ClientCertHTTPException(HTTPException):
@@ -95,6 +98,7 @@ class MutualTLS(SecurityBase):
         )
         self.scheme_name: str = scheme_name or self.__class__.__name__
         self.auto_error = auto_error
+        self._optional = not auto_error and scopes is None
         self._authenticator = authenticator
         self._scopes = scopes
 
@@ -127,6 +131,7 @@ class MutualTLS(SecurityBase):
             TypeError: `rule` is not a function, or would have to be awaited.
         """
         require_function("rule", rule)
+        self._optional = False
         client = Security(self)  # the instance itself, so that it can be overridden, and stands in OpenAPI
 
         async def required(connection: HTTPConnection, identity: ClientIdentity | None = client) -> ClientIdentity:
@@ -143,7 +148,10 @@ class MutualTLS(SecurityBase):
         return required
 
     def document(self, app: FastAPI) -> None:
-        """Make the application's OpenAPI say `{"type": "mutualTLS"}`, which FastAPI's own models cannot.
+        """Make the application's OpenAPI say `{"type": "mutualTLS"}`, which FastAPI's models cannot, and rejections.
+
+        Each operation gets the answers 400, 403, 431 and 503, if it has none of its own. Without `auto_error` the
+        scheme is optional there, unless this instance has `scopes`, or `require` was called.
 
         OpenAPI 3.0 does not have this type. There the scheme stays an `apiKey` in the proxy's header.
         """
@@ -153,9 +161,18 @@ class MutualTLS(SecurityBase):
             document = original()
             schemes = document.get("components", {}).get("securitySchemes", {})
             if self.scheme_name in schemes and not document["openapi"].startswith("3.0"):
-                schemes[self.scheme_name] = {"type": "mutualTLS"}
-                if self.model.description:
-                    schemes[self.scheme_name]["description"] = self.model.description
+                said = self.model.model_dump(include={"description"}, exclude_none=True)
+                schemes[self.scheme_name] = {"type": "mutualTLS", **said}
+            content = {"application/json": {"schema": {"type": "object", "properties": {"detail": _PROBLEM}}}}
+            if app.exception_handlers.get(ClientCertHTTPException) is problem_details:
+                content = {"application/problem+json": {"schema": _PROBLEM}}
+            for operation in (each for path in document["paths"].values() for each in path.values()):
+                if any(self.scheme_name in scheme for scheme in operation.get("security", ())):
+                    if self._optional and all(each == {self.scheme_name: []} for each in operation["security"]):
+                        operation["security"].append({})
+                    for status in (400, 403, 431, 503):
+                        answer = {"description": HTTPStatus(status).phrase, "content": content}
+                        operation["responses"].setdefault(str(status), answer)
             return document
 
         app.openapi = openapi  # type: ignore[method-assign]  # as "Extending OpenAPI" does

@@ -12,6 +12,7 @@ import fastapi
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Security, WebSocket
 from fastapi.responses import JSONResponse
+from fastapi.security import APIKeyHeader
 from fastapi.testclient import TestClient
 from openapi_spec_validator import validate
 from starlette.exceptions import HTTPException as StarletteHTTPException
@@ -471,6 +472,64 @@ def test_openapi_3_0_which_knows_no_mutual_tls_gets_the_proxys_header(ca: Client
     assert document["components"]["securitySchemes"] == {
         "MutualTLS": {"type": "apiKey", "in": "header", "name": "x-forwarded-client-cert"}
     }
+
+
+PROBLEM = {
+    "type": "object",
+    "properties": {"title": {"type": "string"}, "status": {"type": "integer"}, "code": {"type": "string"}},
+}
+
+
+@pytest.mark.parametrize("as_problem", [True, False])
+def test_the_openapi_document_has_the_refusals_as_they_are_answered(as_problem: bool, ca: ClientCA) -> None:
+    mtls = MutualTLS(ca.authenticator())
+    app = app_with(mtls)
+    app.get("/own", dependencies=[Security(mtls)], responses={403: {"description": "Ours"}})(lambda: None)
+    app.get("/open")(lambda: None)
+    if as_problem:
+        app.add_exception_handler(ClientCertHTTPException, problem_details)
+    mtls.document(app)
+    document = app.openapi()
+    validate(document)
+    assert app.openapi() == document
+    responses = {path: operations["get"]["responses"] for path, operations in document["paths"].items()}
+    wrapped = {"type": "object", "properties": {"detail": PROBLEM}}
+    content = (
+        {"application/problem+json": {"schema": PROBLEM}} if as_problem else {"application/json": {"schema": wrapped}}
+    )
+    refused = TestClient(app).get("/")
+    assert refused.headers["content-type"] in content
+    assert responses["/"].keys() == {"200", "400", "403", "431", "503"}
+    assert responses["/"][str(refused.status_code)] == {"description": "Forbidden", "content": content}
+    assert (responses["/own"]["403"], responses["/open"].keys()) == ({"description": "Ours"}, {"200"})
+
+
+@pytest.mark.parametrize(("auto_error", "security"), [(True, [{"MutualTLS": []}]), (False, [{"MutualTLS": []}, {}])])
+def test_the_openapi_document_shows_whether_a_certificate_is_optional(
+    auto_error: bool, security: list[object], ca: ClientCA
+) -> None:
+    mtls = MutualTLS(ca.authenticator(), auto_error=auto_error)
+    app = app_with(mtls)
+    mtls.document(app)
+    for _ in range(2):  # it is kept, and shown again
+        assert app.openapi()["paths"]["/"]["get"]["security"] == security
+    assert get(app)[0] == (200 if {} in security else 403)
+
+
+def test_where_more_is_asked_the_certificate_is_not_shown_as_optional(ca: ClientCA) -> None:
+    mtls, ruled = (MutualTLS(ca.authenticator(), auto_error=False) for _ in range(2))
+    scoped = MutualTLS(ca.authenticator(), auto_error=False, scopes=lambda identity: [])
+    with_another = FastAPI(dependencies=[Security(mtls), Security(APIKeyHeader(name="key"))])
+    with_another.get("/")(lambda: None)
+    applications = {
+        mtls: with_another,
+        scoped: app_with(scoped, scopes=("read",)),
+        ruled: app_with(ruled.require(rules.common_name("alice"))),
+    }
+    for scheme, app in applications.items():
+        scheme.document(app)
+        assert {} not in app.openapi()["paths"]["/"]["get"]["security"]
+        assert TestClient(app, client=PEER).get("/").is_error
 
 
 def test_an_application_without_the_dependency_has_nothing_to_document(ca: ClientCA) -> None:
