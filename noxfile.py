@@ -104,7 +104,7 @@ def demo(session: nox.Session) -> None:
 def test(session: nox.Session) -> None:
     """Run all tests with branch coverage, or those that are named, without."""
     proxies = ("haproxy", "apache2", "mod_wsgi", "traffic_server", "sslheaders")
-    programs(session, "openssl", "curl", *proxies, "prometheus")
+    programs(session, "openssl", "curl", *proxies, "node", "prometheus")
     editable(session, "once")
     if session.posargs:
         session.run("pytest", *session.posargs)

@@ -16,6 +16,7 @@ for name in "$@"; do
     case $name in
         chromedriver) package=chromium-driver ;;
         apache2) package=apache2-bin ;; # the program without the service
+        node) package=nodejs ;;
         mod_wsgi) package=libapache2-mod-wsgi-py3 ;;
         traffic_server) package=trafficserver ;;
         sslheaders) package=trafficserver-experimental-plugins ;;

@@ -17,7 +17,7 @@ from sslclientcert.testing import ClientCA
 from .uvicorn_server import EXAMPLES, serve_example
 
 APPS = {"wsgi_app": "gunicorn", "asgi_app": "uvicorn", "starlette_app": "uvicorn", "fastapi_app": "uvicorn"}
-ELSEWHERE = {"demo", "flask_app", "django_app", "drf_app", "fetch_crls", "monitoring"}
+ELSEWHERE = {"demo", "flask_app", "django_app", "drf_app", "fetch_crls", "forward_auth", "monitoring"}
 
 
 def test_every_example_is_run() -> None:

@@ -162,7 +162,8 @@ def shop(request: pytest.FixtureRequest, pki: Pki) -> Iterator[Shop]:
 
 
 def test_every_example_has_its_proxy_and_says_so() -> None:
-    assert {path.parent.name for path in EXAMPLES.glob("*/README.md")} == {*PROXIES, "demo", "fetch_crls", "monitoring"}
+    elsewhere = {"demo", "fetch_crls", "forward_auth", "monitoring"}
+    assert {path.parent.name for path in EXAMPLES.glob("*/README.md")} == {*PROXIES, *elsewhere}
     for example, (kind, _) in PROXIES.items():
         title = (EXAMPLES / example / "README.md").read_text(encoding="utf-8").splitlines()[0].lower()
         assert title.endswith(f"behind {kind}")
