@@ -23,7 +23,7 @@ test: $(NOX)  ## run the tests, with branch coverage of the library
 portable: $(NOX)  ## run the tests whose outcome may depend on the Python, without coverage
 	$(RUN) portable -- $(TESTS)
 
-neighbours: $(NOX)  ## run the tests with django-axes, Channels, APIFlask and others, as their users install them
+neighbours: $(NOX)  ## run the tests with django-axes, Litestar, aiohttp and others, as their users install them
 	$(RUN) neighbours -- $(TESTS)
 
 fuzz: $(NOX)  ## fuzz what reads headers, certificates and lists, SECONDS=60 for each target

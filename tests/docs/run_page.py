@@ -34,6 +34,12 @@ def blocks(text: str) -> Iterator[tuple[int, str, str]]:
     yield from found
 
 
+def files(page: Path) -> dict[str, str]:
+    """Return the files that a page's examples are written to, by name."""
+    python = [text for _, language, text in blocks(page.read_text(encoding="utf-8")) if language == "python"]
+    return {file["name"]: text for text in python if (file := FILE.match(text))}
+
+
 def run_python(page: ModuleType, line: int, code: str) -> None:
     """Run a block in the namespace of its page, or as the file that its first line names."""
     if not (file := FILE.match(code)):

@@ -14,7 +14,8 @@ import pytest
 from sslclientcert.testing import ClientCA
 
 ROOT = Path(__file__).parents[2]
-NEIGHBOURS = [ROOT / "docs" / "channels.md"]  # what they need is not installed here; tests/neighbours runs them
+# What these need is not installed here; tests/neighbours runs them.
+NEIGHBOURS = [ROOT / "docs" / f"{page}.md" for page in ("channels", "other-frameworks", "recipes")]
 PAGES = [ROOT / "README.md", *sorted({*(ROOT / "docs").rglob("*.md")} - {*NEIGHBOURS})]
 
 
@@ -40,8 +41,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(page: Path, folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-W", "error", str(Path(__file__).with_name("run_page.py")), str(page)]
+def run(page: Path, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error", *options, str(Path(__file__).with_name("run_page.py")), str(page)]
     return subprocess.run(
         command, cwd=folder, capture_output=True, stdin=subprocess.DEVNULL, text=True, timeout=300, check=False
     )
