@@ -84,18 +84,13 @@ class TrustStatus:
 
     def as_dict(self) -> dict[str, object]:
         """Return it ready for JSON: times as ISO 8601 in UTC, and lists for tuples."""
-        expiry = self.next_expiry
+        expiry, failed = self.next_expiry, self.error_since
         return {
+            **vars(self),
             "since": self.since.isoformat(),
             "files": list(self.files),
-            "anchors": self.anchors,
-            "intermediates": self.intermediates,
-            "crls": self.crls,
-            "left_out": self.left_out,
-            "revoked": self.revoked,
             "next_expiry": None if expiry is None else {"what": expiry.what, "at": expiry.at.isoformat()},
-            "error": self.error,
-            "error_since": None if self.error_since is None else self.error_since.isoformat(),
+            "error_since": None if failed is None else failed.isoformat(),
             "warnings": list(self.warnings),
         }
 
