@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from . import goals
+from . import goals, requests
 from .tables import Table, markdown
 
 __all__ = ["BUILD", "PAGE", "RECORDED", "Results", "about", "read", "record", "rendered", "write"]
@@ -47,8 +47,10 @@ def read(path: Path) -> Results:
 
 def rendered(page: str, results: Results) -> str:
     """Return the page with these results between its marks, `<!-- measured: name -->` and `<!-- end -->`."""
-    parts = {name: str(table) for name, table in results.tables.items()}
-    parts |= {"environment": about(results.environment), "goals": str(goals.table(results.tables))}
+    parts = {
+        "requests": str(requests.shown(results.tables["requests"])),
+        "goals": str(goals.table(results.tables)),
+    }
     return _PLACE.sub(lambda place: f"{place[1]}\n{parts[place[2]]}\n\n{place[3]}", page)
 
 
