@@ -51,7 +51,7 @@ def test_no_page_speaks_of_a_code_that_does_not_exist() -> None:
 
 def test_the_limit_that_the_pages_name_is_that_of_the_library() -> None:
     kib = f"{DEFAULT_MAX_HEADER_BYTES // 1024} KiB"
-    assert f"| the library | {kib} | 431 `header_too_large` | `max_header_bytes` |" in page("header-limits.md")
+    assert f"| the library | {kib} | 431 `header_too_large` | `max_header_bytes` |" in page("proxies/header-limits.md")
     assert f"`max_header_bytes` ({kib})" in page("errors.md")
 
 
