@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,10 @@ from sslclientcert.core.certificate import (
     matches_authority_key_identifier,
     names_and_serial,
 )
+from sslclientcert.core.errors import CertificateMalformed
 from sslclientcert.core.names import canonical
 
-from .judge import openssl_accepts
+from .judge import openssl_accepts, refusal
 from .pki import (
     DAY,
     NOW,
@@ -114,6 +116,31 @@ def with_parts(position: int, element: bytes) -> bytes:
         parts[position] = element
 
     return rewritten(ALICE.der, ROOT.key, swap)
+
+
+# A GeneralName that is a directory name, with an OCTET STRING or a UTCTime in place of text.
+ODD_NAMES = [tlv(0xA4, tlv(0x30, tlv(0x31, tlv(0x30, bytes.fromhex("0603550403"), tlv(tag, b"x"))))) for tag in (4, 23)]
+ROOT_SERIAL = elements(content_of(elements(content_of(ROOT.der))[0]))[1]
+
+
+@pytest.mark.parametrize("odd", ODD_NAMES, ids=["OCTET STRING", "UTCTime"])
+@pytest.mark.parametrize(
+    ("oid", "wrapped"),
+    [
+        pytest.param("2.5.29.17", lambda name: name, id="alternative name"),
+        pytest.param(
+            "2.5.29.35", lambda name: tlv(0xA1, name) + b"\x82" + ROOT_SERIAL[1:], id="authority key identifier"
+        ),
+        pytest.param("2.5.29.31", lambda name: tlv(0x30, tlv(0xA0, tlv(0xA0, name))), id="distribution point"),
+        pytest.param("2.5.29.31", lambda name: tlv(0x30, tlv(0xA2, name)), id="issuer of a CRL"),
+    ],
+)
+def test_a_name_in_an_extension_that_cannot_be_compared_does_not_parse(
+    oid: str, wrapped: Callable[[bytes], bytes], odd: bytes
+) -> None:
+    leaf = client("alice", ROOT, extra=[(unknown(oid, tlv(0x30, wrapped(odd))), False)])
+    refusal(CertificateMalformed, leaf, ROOT)
+    assert not openssl_accepts(leaf, ROOT)
 
 
 def test_what_can_be_told_of_a_certificate_that_does_not_parse_is_its_serial_number_name_and_key() -> None:

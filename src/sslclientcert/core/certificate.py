@@ -157,6 +157,7 @@ class ParsedCertificate:
                 self.unprocessed = oid
         constraints = self.get(x509.NameConstraints)
         self.constraints: Constraints | None = None if constraints is None else Constraints(constraints, self.der)
+        _require_canonical_names(self)
         self._names: Names | None = None
         self._key: CertificatePublicKeyTypes | None = None
 
@@ -226,6 +227,17 @@ class ParsedCertificate:
         except ClientCertError:
             return False
         return self.scheme is not None and made_signature(key, self.scheme, self.certificate.signature, self._tbs)
+
+
+def _require_canonical_names(one: ParsedCertificate) -> None:
+    """Raise a ValueError if a directory name in an extension cannot be compared. OpenSSL does not parse it either."""
+    identifier = one.get(x509.AuthorityKeyIdentifier)
+    names = [*(one.get(x509.SubjectAlternativeName) or ()), *((identifier and identifier.authority_cert_issuer) or ())]
+    for point in one.get(x509.CRLDistributionPoints) or ():
+        names += [*(point.full_name or ()), *(point.crl_issuer or ())]
+    for name in names:
+        if isinstance(name, x509.DirectoryName):
+            canonical(name.value.public_bytes())
 
 
 def matches_authority_key_identifier(identifier: x509.AuthorityKeyIdentifier | None, issuer: ParsedCertificate) -> bool:
