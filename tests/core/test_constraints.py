@@ -178,6 +178,16 @@ VIOLATED: dict[str, Case] = {
         "alice",
         [tlv(0x88, x509_oid("1.2.3")[2:])],
     ),
+    "other name, one of its kind there, excluded": (
+        never(other(UPN, tlv(0x0C, b"@example.org"))),
+        "alice",
+        [other(UPN, tlv(0x0C, b"a@example.com"))],
+    ),
+    "registered ID, one there, excluded": (
+        never(tlv(0x88, x509_oid("1.2.3")[2:])),
+        "alice",
+        [tlv(0x88, x509_oid("1.2.4")[2:])],
+    ),
     "a minimum": (subtrees((dns("example.org"),), limits=tlv(0x80, b"\x01")), "alice", [dns("a.example.org")]),
     "a maximum": (subtrees((dns("example.org"),), limits=tlv(0x81, b"\x05")), "alice", [dns("a.example.org")]),
 }
@@ -186,6 +196,8 @@ VIOLATED: dict[str, Case] = {
 STRICTER: dict[str, Case] = {
     "DNS, a trailing dot": (never(dns("example.com")), "alice", [dns("a.example.com.")]),
     "DNS, a trailing dot in the constraint": (only(dns("example.org.")), "alice", [dns("a.example.org.")]),
+    "DNS, an excluded constraint that cannot be read": (never(dns("example.org.")), "alice", [dns("a.example.com")]),
+    "DNS, one constraint of two that cannot be read": (only(dns("a b"), dns("c.d")), "alice", [dns("a.c.d")]),
     "DNS, an empty name": (never(dns("example.org")), "alice", [dns("")]),
     "DNS, a space": (never(dns("example.org")), "alice", [dns("a.example.org ")]),
     "DNS, a NUL": (never(dns("example.org")), "alice", [dns("a.example.com\0.example.org\0")]),
@@ -197,6 +209,11 @@ STRICTER: dict[str, Case] = {
         [dns("a.example.org")],
     ),
     "e-mail, two @": (only(email("example.org")), "alice", [email("a@b@example.org")]),
+    "e-mail, an excluded constraint that cannot be read": (
+        never(email("a@b@example.org")),
+        "alice",
+        [email("a@example.com")],
+    ),
     "e-mail, a space": (only(email("example.org")), "alice", [email("a b@example.org")]),
     "URI with userinfo": (only(uri("www.example.org")), "alice", [uri("https://www.example.org:x@evil.example/")]),
     "URI with a percent sign in its host": (never(uri("example.org")), "alice", [uri("https://example%2eorg/")]),
@@ -309,6 +326,14 @@ def test_a_ca_that_only_renews_the_key_of_the_one_above_is_not_bound_itself() ->
         assert answers(leaf, root, intermediate) == (expected, expected)
 
 
+def test_above_a_ca_that_only_renews_a_key_the_other_cas_are_still_bound() -> None:
+    root = authority("Root", extra=[only(dns("example.org"))])
+    for host, expected in (("ca.example.org", True), ("ca.example.com", False)):
+        middle = authority("Middle", root, key=KEY, extra=[(sans(x509.DNSName(host)), False)])
+        renewed = authority("Middle", middle, key=private_key("P-256", 4))
+        assert answers(client("alice", renewed), root, middle, renewed) == (expected, expected)
+
+
 def test_a_leaf_that_bears_the_name_of_its_issuer_is_bound() -> None:
     root = authority("O=CA", extra=[only(directory("O=Clients"))])
     leaf = client("O=CA", root)
@@ -367,6 +392,7 @@ def test_a_common_name_in_any_string_type_is_held_to_dns_constraints() -> None:
         pytest.param(tlv(0x0C, b"\xff@example.org"), id="not UTF-8"),
         pytest.param(tlv(0x0C, "a@exämple.org".encode()), id="a host beyond ASCII"),
         pytest.param(tlv(0x0C, b"@example.org"), id="no local part"),
+        pytest.param(bytes.fromhex("1f8f7f0161"), id="a tag of several octets"),
     ],
 )
 def test_an_internationalized_mailbox_that_cannot_be_read_refuses_below_an_email_constraint(value: bytes) -> None:

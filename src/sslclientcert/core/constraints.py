@@ -110,13 +110,11 @@ def _name(name: x509.GeneralName) -> _Name:
         value = name.value if isinstance(name.value, (ipaddress.IPv4Address, ipaddress.IPv6Address)) else None
     elif isinstance(name, x509.DirectoryName):
         value, text = canonical(name.value.public_bytes()), rfc4514(name.value)
-    elif isinstance(name, x509.OtherName) and kind == "e-mail":
+    elif isinstance(name, x509.OtherName) and kind == "e-mail" and name.value[0] == _UTF8_STRING:
         # RFC 9598: the local part is UTF-8, which no constraint can hold; a host name beyond ASCII is not read.
         text = name.value[element(name.value).content :].decode("utf-8", "replace")
         local, _, host = text.rpartition("@")
-        is_read = (
-            name.value[0] == _UTF8_STRING and local and not {"@", "\ufffd"} & set(local) and _HOST_NAME.fullmatch(host)
-        )
+        is_read = local and not {"@", "\ufffd"} & set(local) and _HOST_NAME.fullmatch(host)
         value = (None, _host(host)) if is_read and _host(host) else None
     return _Name(kind, value, text)
 
