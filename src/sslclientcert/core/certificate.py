@@ -169,7 +169,7 @@ class ParsedCertificate:
     def get(self, kind: type[_E]) -> _E | None:
         """Return the value of an extension; None if there is none."""
         value = self.extensions.get(kind.oid)
-        return value if value is None or isinstance(value, kind) else None
+        return value if isinstance(value, kind) else None
 
     @property
     def is_self_issued(self) -> bool:

@@ -113,12 +113,11 @@ class Links:
             known = self._above._issuers.get(child)
         if known is not None:
             return known
-        found = [
+        return by_age(
             issuer
             for issuer in self.named(child.issuer)
             if issuer is not child and child.may_be_issued_by(issuer) and self.has_signed(issuer, child)
-        ]
-        return found if len(found) < 2 else by_age(found)
+        )
 
     def has_signed(self, issuer: ParsedCertificate, child: ParsedCertificate) -> bool:
         """Say whether a certificate's key has signed another one. Each pair is checked once."""
