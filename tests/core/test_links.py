@@ -131,6 +131,13 @@ def test_a_root_of_which_nobody_can_check_the_signature_is_an_anchor() -> None:
     assert answers(client("alice", LOWER), old, LOWER) == (True, True)
 
 
+def test_a_root_whose_key_is_not_supported_counts_as_self_signed_by_the_family_of_its_key() -> None:
+    odd = authority("Root", key="P-192")
+    # Next to another certificate of its name it is an anchor only if it counts as self-signed.
+    assert anchors_of(odd, ROOT) == [odd, ROOT]
+    assert "not supported" in refusal(CertificateUnsuitable, client("alice", odd), odd)
+
+
 # Cross-certificates
 
 
@@ -411,6 +418,21 @@ def test_key_identifiers_tell_cas_of_one_name_apart_before_any_check(used: list[
     store = TrustStore([ca.certificate for ca in cas])
     assert asked(store, used, client("alice", cas[20]))
     assert len(used) == 1
+
+
+def test_a_ca_whose_key_does_not_parse_has_signed_nothing_and_hides_no_other_of_its_name() -> None:
+    def move_off_curve(parts: list[bytes]) -> None:
+        parts[6] = parts[6][:-1] + bytes([parts[6][-1] ^ 1])
+
+    good = authority("Lower", ABSENT, key=KEYS[0])
+    odd, leaf = with_change(good, move_off_curve, ABSENT), client("alice", good)
+    own = with_change(ROOT, move_off_curve)
+    assert anchors_of(own, odd, good) == [odd, good]
+    assert unusable_of(own, odd, good) == [own]
+    assert "cannot be used" in refusal(CertificateUnsuitable, leaf, odd)
+    refusal(CertificateUntrusted, leaf, ABSENT, forwarded=[odd])
+    for bundle, forwarded in (((odd, good), ()), ((ABSENT,), (odd, good))):
+        assert is_accepted(leaf, *bundle, forwarded=forwarded)
 
 
 # Forwarded keys

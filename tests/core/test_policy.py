@@ -235,6 +235,7 @@ UNSUITABLE_LEAVES: dict[str, tuple[Extension, tuple[str, ...]]] = {
         ("critical extension 1.3.6.1.4.1.32473.1", "reissue it without"),
     ),
     "Netscape SSL server": ((unknown(NS_CERT_TYPE, b"\x03\x02\x06\x40"), False), ("Netscape certificate type",)),
+    "Netscape CA for objects": ((unknown(NS_CERT_TYPE, b"\x03\x02\x00\x01"), False), ("Netscape certificate type",)),
     "Netscape type that is empty": ((unknown(NS_CERT_TYPE, b"\x03\x01\x00"), False), ("Netscape certificate type",)),
     "Netscape type that is none": ((unknown(NS_CERT_TYPE, b"\x05\x00"), False), ("Netscape certificate type",)),
     # By RFC 5280 sections 4.2.1.1, 4.2.1.2 and 4.2.2.1 never critical, and not in OpenSSL's list of those that may be.
@@ -312,6 +313,12 @@ def test_a_weak_key_is_refused_on_leaf_intermediate_and_anchor(kind: str, word: 
     root, below = authority("Weak", key=kind), authority("Weak", ROOT, key=kind)
     for leaf, *bundle in ((client("alice", root), root), (client("alice", below), ROOT, below)):
         assert answers(leaf, *bundle) == (False, False)
+
+
+def test_an_rsa_key_needs_2048_bits_where_openssl_takes_one_less() -> None:
+    leaf = client("alice", ROOT, key="RSA-2047")
+    assert "2047 bits" in refusal(CertificateUnsuitable, leaf)
+    assert openssl_accepts(leaf, ROOT)
 
 
 def test_a_weak_rsa_key_of_a_ca_is_refused_by_its_size() -> None:
@@ -535,7 +542,7 @@ def changed(position: int, element: bytes) -> Party:
 
 @pytest.mark.filterwarnings("ignore:Parsed a serial number which wasn't positive")
 @pytest.mark.filterwarnings("ignore:Parsed a negative serial number")
-@pytest.mark.parametrize("octets", [b"\x85", b"\xff" + bytes(19), b"\x01" + bytes(20), b"\x01" + bytes(21)])
+@pytest.mark.parametrize("octets", [b"\xff", b"\x85", b"\xff" + bytes(19), b"\x01" + bytes(20), b"\x01" + bytes(21)])
 def test_a_serial_number_that_is_negative_or_too_long_is_refused_though_openssl_accepts_it(octets: bytes) -> None:
     leaf = changed(1, tlv(0x02, octets))
     detail = refusal(CertificateUnsuitable, leaf)

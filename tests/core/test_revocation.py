@@ -128,6 +128,23 @@ def test_a_pinned_leaf_has_nothing_above_it_that_could_revoke_it() -> None:
     assert judge(revocation_list(ROOT, SERIAL), bundle=[LEAF]) == ""
 
 
+def test_a_pinned_leaf_that_is_self_signed_needs_no_list_and_may_be_on_its_own() -> None:
+    own = client("alice", extra=[(usage("digital_signature", "crl_sign"), True)])
+    serial = own.certificate.serial_number
+    assert judge(leaf=own, bundle=[own], revocation="require") == ""
+    assert judge(revocation_list(own), leaf=own, bundle=[own]) == ""
+    assert judge(revocation_list(own, serial), leaf=own, bundle=[own]) == "certificate_revoked"
+    assert judge(revocation_list(own, serial, **STALE), leaf=own, bundle=[own]) == "certificate_revoked"
+
+
+def test_the_list_of_an_anchor_that_another_ca_issued_is_about_others_of_its_serial_number() -> None:
+    both = usage("digital_signature", "key_cert_sign", "crl_sign")
+    anchor = authority("Lower", ROOT, key=LOWER.key, serial=7, extra=[(both, True)])
+    assert judge(revocation_list(anchor, 7), leaf=anchor, bundle=[anchor]) == ""
+    assert judge(revocation_list(anchor, 7), leaf=client("alice", anchor), bundle=[anchor]) == ""
+    assert judge(revocation_list(anchor, 7), leaf=client("alice", anchor, serial=7), bundle=[anchor]) != ""
+
+
 def test_a_root_that_revoked_itself_is_refused_as_openssl_does() -> None:
     assert judge(revocation_list(ROOT, ROOT.certificate.serial_number), revocation_list(LOWER)) != ""
 

@@ -135,6 +135,27 @@ def test_what_an_rsassa_pss_signature_says_of_its_trailer_must_be_left_out() -> 
     assert scheme_of(longer, leaf.certificate) is None
 
 
+SHA_256, UNKNOWN_HASH = "300d06096086480165030402010500", "300d06096086480165030402630500"
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        pytest.param(f"3034a00f{UNKNOWN_HASH}a11c301a06092a864886f70d010108{SHA_256}a203020120", id="an unknown hash"),
+        pytest.param(f"3034a00f{SHA_256}a11c301a06092a864886f70d010163{SHA_256}a203020120", id="no mask generation"),
+        pytest.param("3000", id="SHA-1"),
+        pytest.param("", id="no parameters"),
+    ],
+)
+def test_an_rsassa_pss_signature_with_parameters_that_are_not_supported_has_no_scheme(parameters: str) -> None:
+    leaf = client("alice", RSA_ROOT, pss_salt=32)
+    signed, outer, signature = elements(content_of(leaf.der))
+    parts = elements(content_of(signed))
+    parts[2] = tlv(0x30, elements(content_of(outer))[0], bytes.fromhex(parameters))
+    odd = x509.load_der_x509_certificate(tlv(0x30, tlv(0x30, *parts), parts[2], signature))
+    assert scheme_of(parts[2], odd) is None
+
+
 @pytest.mark.parametrize("digest", [hashes.SHA256(), hashes.SHA384(), hashes.SHA512()])
 def test_the_longest_salt_is_taken_too(digest: hashes.HashAlgorithm) -> None:
     longest = 256 - digest.digest_size - 2

@@ -560,6 +560,14 @@ def test_of_two_paths_of_one_length_the_one_that_broke_the_later_rule_is_told() 
         assert "'CN=alice'" in refusal(CertificateRevoked, leaf, *bundle, crls=lists)
 
 
+def test_a_path_that_is_too_deep_came_further_than_one_whose_first_ca_has_expired() -> None:
+    expired = authority("Lower", ROOT, key=KEYS[0], start=NOW - 9 * DAY, end=NOW - DAY)
+    middle = authority("Middle", ROOT, key=KEYS[3])
+    lower = authority("Lower", middle, key=KEYS[0])
+    for bundle in itertools.permutations((ROOT, expired, middle, lower)):
+        assert "max_depth" in refusal(CertificateUntrusted, client("alice", lower), *bundle, max_depth=1)
+
+
 def web(size: int) -> tuple[Party, list[Party]]:
     """CAs that have all cross-certified one another, below a root that has expired."""
     old = authority("Old", key=KEYS[5], start=NOW - 9 * DAY, end=NOW - DAY)
@@ -647,7 +655,7 @@ def test_of_several_good_paths_the_one_by_the_ca_that_ends_last_is_the_answer_in
     roots = [authority("Root", end=NOW + days * DAY) for days in (10, 50, 30, 20)]
     middle = [authority("Lower", roots[0], key=KEYS[0], end=NOW + days * DAY) for days in (5, 9, 7)]
     leaf = client("alice", middle[0])
-    for order in itertools.permutations(roots):
+    for order in (*itertools.permutations(roots), *itertools.permutations(roots[:2])):
         assert verify(leaf, *order, forwarded=middle).chain[1:] == (middle[1].certificate, roots[1].certificate)
     for forwarded in itertools.permutations(middle):
         assert verify(leaf, *roots, forwarded=forwarded).chain[1:] == (middle[1].certificate, roots[1].certificate)
@@ -765,6 +773,14 @@ def test_a_bundle_of_which_nothing_is_valid_is_the_services_fault() -> None:
         TrustStoreUnavailable, client("alice", LOWER), EXPIRED, authority("Gone", start=NOW - 9 * DAY, end=NOW - DAY)
     )
     assert "renewed CA certificate into the bundle" in detail
+
+
+def test_in_the_first_and_in_the_last_second_of_its_only_anchor_a_bundle_is_valid() -> None:
+    stranger = client("mallory", OTHER, start=NOW - 60 * DAY, end=NOW + 60 * DAY)
+    for end in (ROOT.certificate.not_valid_before_utc, ROOT.certificate.not_valid_after_utc):
+        refusal(CertificateUntrusted, stranger, ROOT, at=end)
+    for beyond in (ROOT.certificate.not_valid_before_utc - DAY, ROOT.certificate.not_valid_after_utc + DAY):
+        refusal(TrustStoreUnavailable, stranger, ROOT, at=beyond)
 
 
 def test_the_reason_of_the_ca_that_did_sign_is_told_among_cas_of_one_name() -> None:
