@@ -433,6 +433,20 @@ def test_a_canonical_name_begins_with_those_of_its_subtrees() -> None:
     assert whole[:1] != form([text("Example", ORG)])
 
 
+def test_a_value_is_folded_compared_as_it_is_or_refused_by_its_type_as_with_openssl() -> None:
+    oid = x509_oid(COMMON_NAME)
+    for tag in range(1, 0x40):
+        value = tlv(tag, b"\0\0\0A\0\0\0b")
+        name = tlv(0x30, tlv(0x31, tlv(0x30, oid, value)))
+        if tag in (0x03, 0x12, 0x30):
+            assert canonical(name) == ((oid + value,),)
+        elif tag in (0x0C, 0x13, 0x14, 0x16, 0x1C, 0x1E):
+            assert canonical(name) != ((oid + value,),)
+        else:
+            with pytest.raises(ValueError, match=f"of type {tag} "):
+                canonical(name)
+
+
 @pytest.mark.parametrize(
     "der",
     [

@@ -18,6 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sslclientcert import ClientCertError, PresentedChain, TrustStore
+from sslclientcert.core.certificate import ParsedCertificate
+from sslclientcert.core.crl import RevocationList
 from sslclientcert.core.errors import CertificateRevoked, RevocationUnknown
 from sslclientcert.core.validation import validate
 
@@ -38,6 +40,7 @@ from .pki import (
     tlv,
     unknown,
     usage,
+    with_change,
 )
 from .test_bundle import ODD_CRLS
 from .test_bundle import ROOT as BUNDLE_ROOT
@@ -214,6 +217,23 @@ def test_a_list_that_another_key_signed_is_none() -> None:
     assert judge(*lists) == "revocation_unknown"
     assert "not signed by that CA's key" in detail(*lists)
     assert judge(revocation_list(ROOT), revocation_list(LOWER, SERIAL, key=impostor)) == "revocation_unknown"
+
+
+@pytest.mark.parametrize("kind", ["RSA-2048", "Ed25519"])
+def test_a_list_that_a_key_of_another_kind_signed_is_none(kind: str) -> None:
+    forged = revocation_list(LOWER, SERIAL, key=private_key(kind))
+    assert judge(revocation_list(ROOT), forged) == "revocation_unknown"
+    assert judge(revocation_list(ROOT), revocation_list(LOWER), forged) == ""
+
+
+def test_a_ca_whose_key_does_not_parse_has_signed_no_list() -> None:
+    def move_off_curve(parts: list[bytes]) -> None:
+        parts[6] = parts[6][:-1] + bytes([parts[6][-1] ^ 1])
+
+    odd = ParsedCertificate(with_change(LOWER, move_off_curve, ROOT).certificate)
+    crl = RevocationList(revocation_list(LOWER).public_bytes(Encoding.DER))
+    assert crl.is_by(ParsedCertificate(LOWER.certificate))
+    assert not crl.is_by(odd)
 
 
 def test_a_list_whose_signature_was_tampered_with_is_none() -> None:
@@ -763,6 +783,13 @@ def test_an_answer_holds_until_the_first_certificate_or_list_ends() -> None:
         since, until = period(store(*lists, bundle=[root, lower]), leaf, NOW)
         assert since <= NOW
         assert NOW + days * DAY <= until <= NOW + days * DAY + dt.timedelta(seconds=1)
+
+
+def test_an_answer_holds_at_the_nextupdate_of_a_list_and_not_an_instant_longer() -> None:
+    leaf, end = client("alice", ROOT), NOW + DAY
+    for at in (NOW, end):
+        until = period(store(revocation_list(ROOT, end=end), bundle=[ROOT]), leaf, at)[1]
+        assert until == end + dt.timedelta(microseconds=1)
 
 
 def test_an_answer_does_not_outlast_the_start_of_a_newer_list() -> None:
