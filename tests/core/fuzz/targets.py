@@ -58,6 +58,8 @@ _NAMES = sans(
     x509.DNSName("alice.example.org"),
     x509.RFC822Name("alice@example.org"),
     x509.UniformResourceIdentifier("spiffe://example.org/alice"),
+    x509.DirectoryName(name_of("CN=alice,O=Example")),
+    x509.OtherName(x509.ObjectIdentifier("1.3.6.1.5.5.7.8.9"), b"\x0c\x07a@b.org"),
 )
 _FULL_NAME = "CN=alice,OU=Shop,OU=Cart,O=Example\\, Inc.,L=Oslo,ST=Oslo,C=NO,DC=example,emailAddress=a@example.org"
 
@@ -65,6 +67,9 @@ _FULL_NAME = "CN=alice,OU=Shop,OU=Cart,O=Example\\, Inc.,L=Oslo,ST=Oslo,C=NO,DC=
 @functools.cache
 def leaves() -> tuple[bytes, ...]:
     """Certificates whose parts are exchanged."""
+    issuer = [x509.DirectoryName(ROOT.certificate.subject)]
+    by_name = x509.AuthorityKeyIdentifier(None, issuer, ROOT.certificate.serial_number)
+    point = x509.DistributionPoint(issuer, None, None, issuer)
     keys = [private_key(kind, 1) for kind in ("P-256", "P-384", "P-521", "RSA-2048", "RSA-3072", "Ed25519")]
     parties = [client("alice", ROOT, key=key) for key in keys]
     parties += [
@@ -73,6 +78,7 @@ def leaves() -> tuple[bytes, ...]:
         client("alice", ROOT, extra=[(purposes("SERVER_AUTH"), False)], digest=hashes.SHA384()),
         client("alice", ROOT, extra=[(usage("key_encipherment"), True)], digest=hashes.SHA512()),
         client("alice", ROOT, without=[x509.ExtendedKeyUsage, x509.KeyUsage]),
+        client("alice", ROOT, extra=[(by_name, False), (x509.CRLDistributionPoints([point]), False)]),
     ]
     return tuple(party.der for party in (ALICE, MALLORY, CAROL, STRANGER, ROOT, INTERMEDIATE, *parties))
 
