@@ -468,6 +468,7 @@ def test_a_cross_certificate_above_the_anchor_is_part_of_the_chain() -> None:
     [
         pytest.param(authority("Mallory", key=KEYS[5]), id="a CA that mallory made"),
         pytest.param(authority("Root", key=KEYS[5]), id="one of the anchor's name"),
+        pytest.param(authority("Mallory", key=ROOT.key), id="one of the anchor's key"),
         pytest.param(authority("Lower", key=KEYS[5]), id="one of the issuer's name"),
         pytest.param(certify("Root", key=KEYS[5], extensions=[(basic(ca=True), True)]), id="as openssl req -x509"),
         pytest.param(client("mallory", ROOT), id="a genuine certificate of mallory's"),

@@ -127,9 +127,8 @@ def scheme_of(algorithm: bytes, signed: x509.Certificate | x509.CertificateRevoc
         algorithm: the AlgorithmIdentifier, as DER.
         signed: what has that algorithm; read where RSASSA-PSS has parameters.
     """
-    scheme = _SCHEMES.get(algorithm)
-    if scheme is not None or not algorithm.startswith(_PSS_OID, 2):
-        return scheme
+    if not algorithm.startswith(_PSS_OID, 2):
+        return _SCHEMES.get(algorithm)
     try:
         digest, parameters = signed.signature_hash_algorithm, signed.signature_algorithm_parameters
         # RFC 4055 section 3.1: the trailer field [3] has one value, which DER leaves out.
