@@ -138,6 +138,19 @@ def test_a_root_whose_key_is_not_supported_counts_as_self_signed_by_the_family_o
     assert "not supported" in refusal(CertificateUnsuitable, client("alice", odd), odd)
 
 
+def test_a_root_of_an_unknown_algorithm_counts_as_self_signed_if_its_key_and_its_signature_have_that_one() -> None:
+    algorithm = tlv(0x30, tlv(0x06, bytes.fromhex("2a030401")))
+    signed, _, signature = elements(content_of(ROOT.der))
+    parts = elements(content_of(signed))
+    parts[2] = algorithm
+    parts[6] = tlv(0x30, algorithm, elements(content_of(parts[6]))[1])
+    odd = Party(x509.load_der_x509_certificate(tlv(0x30, tlv(0x30, *parts), algorithm, signature)), ROOT.key)
+    assert anchors_of(odd, ROOT) == [odd, ROOT]
+    parts[2] = algorithm = tlv(0x30, tlv(0x06, bytes.fromhex("2a030402")))
+    other = Party(x509.load_der_x509_certificate(tlv(0x30, tlv(0x30, *parts), algorithm, signature)), ROOT.key)
+    assert anchors_of(other, ROOT) == [ROOT]
+
+
 # Cross-certificates
 
 

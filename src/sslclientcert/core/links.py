@@ -225,9 +225,8 @@ class Bundle:
 
 
 def _has_issuer(one: ParsedCertificate, there: Counter[CanonicalName | None]) -> bool:
-    """Say whether a certificate of its issuer's name is there: another one, or itself, if it counts as self-signed."""
-    own = one.is_self_issued and not _counts_as_self_signed(one)
-    return there[one.issuer] > own
+    """Say whether another certificate that is there bears its issuer's name."""
+    return there[one.issuer] > one.is_self_issued
 
 
 def _counts_as_self_signed(one: ParsedCertificate) -> bool:
