@@ -87,6 +87,11 @@ WITHIN: dict[str, Case] = {
     "DNS, a leading dot": (only(dns(".example.org")), "alice", [dns("a.example.org")]),
     "DNS, a wildcard within": (only(dns("example.org")), "alice", [dns("*.example.org")]),
     "DNS, a wildcard next to what is excluded": (never(dns("example.org")), "alice", [dns("*.example.com")]),
+    "DNS, a label of one letter next to what is excluded": (
+        never(dns("b.example.org")),
+        "alice",
+        [dns("a.example.org")],
+    ),
     "DNS, common name within": (only(dns("example.org")), "a.example.org", [dns("a.example.org")]),
     "DNS, common name within and no name": (only(dns("example.org")), "a.example.org", []),
     "DNS, a common name of one label": (only(dns("example.org")), "localhost", []),

@@ -217,6 +217,11 @@ def test_a_root_that_does_not_parse_stands_for_its_cross_certificate_by_name_and
     assert anchors_of(other_key, CROSS, ABSENT) == [CROSS, ABSENT]
 
 
+def test_a_certificate_that_does_not_parse_stands_for_none_of_another_name() -> None:
+    broken = authority("Elsewhere", key=LOWER.key, extra=[BROKEN])
+    assert anchors_of(LOWER, broken) == [LOWER]
+
+
 def test_next_to_a_certificate_whose_subject_cannot_be_read_only_what_is_self_signed_is_an_anchor() -> None:
     def spoil(parts: list[bytes]) -> None:
         parts[5] = tlv(0x30, tlv(0x31, tlv(0x30, b"\x05\x00")))

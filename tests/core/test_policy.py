@@ -236,6 +236,10 @@ UNSUITABLE_LEAVES: dict[str, tuple[Extension, tuple[str, ...]]] = {
     ),
     "Netscape SSL server": ((unknown(NS_CERT_TYPE, b"\x03\x02\x06\x40"), False), ("Netscape certificate type",)),
     "Netscape CA for objects": ((unknown(NS_CERT_TYPE, b"\x03\x02\x00\x01"), False), ("Netscape certificate type",)),
+    "Netscape type of another tag": (
+        (unknown(NS_CERT_TYPE, b"\x04\x02\x07\x80"), False),
+        ("Netscape certificate type",),
+    ),
     "Netscape type that is empty": ((unknown(NS_CERT_TYPE, b"\x03\x01\x00"), False), ("Netscape certificate type",)),
     "Netscape type that is none": ((unknown(NS_CERT_TYPE, b"\x05\x00"), False), ("Netscape certificate type",)),
     # By RFC 5280 sections 4.2.1.1, 4.2.1.2 and 4.2.2.1 never critical, and not in OpenSSL's list of those that may be.

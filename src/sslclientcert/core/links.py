@@ -203,10 +203,7 @@ class Bundle:
             there[None] == 0
             and not _has_issuer(one, there)
             # A cross-certificate: the root with its name and key stands for it.
-            and not any(
-                other is not one and other.spki == one.spki and _has_issuer(other, there)
-                for other in self._by_subject[one.subject]
-            )
+            and not any(other.spki == one.spki and _has_issuer(other, there) for other in self._by_subject[one.subject])
             and not any(other.subject == one.subject and other.spki in (None, one.spki) for other in self.left_out)
         )
 
