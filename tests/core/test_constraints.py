@@ -120,6 +120,11 @@ WITHIN: dict[str, Case] = {
     ),
     "another kind": (only(dns("example.org")), "alice", [uri("https://example.com/"), ip("10.0.0.1")]),
     "a user principal name below DNS": (only(dns("example.org")), "alice", [other(UPN, tlv(0x0C, b"a@example.com"))]),
+    "internationalized e-mail as a constraint, none there": (
+        only(smtp("example.org")),
+        "alice",
+        [dns("a.example.org")],
+    ),
     "internationalized e-mail below DNS": (only(dns("example.org")), "alice", [smtp("ä@example.com")]),
 }
 
@@ -203,6 +208,12 @@ STRICTER: dict[str, Case] = {
     "DNS, a trailing dot in the constraint": (only(dns("example.org.")), "alice", [dns("a.example.org.")]),
     "DNS, an excluded constraint that cannot be read": (never(dns("example.org.")), "alice", [dns("a.example.com")]),
     "DNS, one constraint of two that cannot be read": (only(dns("a b"), dns("c.d")), "alice", [dns("a.c.d")]),
+    "DNS, permitted next to an excluded constraint that cannot be read": (
+        subtrees((dns("example.org"),), (dns("a b"),)),
+        "alice",
+        [dns("a.example.org")],
+    ),
+    "internationalized e-mail as a constraint": (only(smtp("example.org")), "alice", [email("a@example.org")]),
     "DNS, an empty name": (never(dns("example.org")), "alice", [dns("")]),
     "DNS, a space": (never(dns("example.org")), "alice", [dns("a.example.org ")]),
     "DNS, a NUL": (never(dns("example.org")), "alice", [dns("a.example.com\0.example.org\0")]),
