@@ -409,6 +409,7 @@ def test_a_common_name_in_any_string_type_is_held_to_dns_constraints() -> None:
         pytest.param(tlv(0x0C, "a@exämple.org".encode()), id="a host beyond ASCII"),
         pytest.param(tlv(0x0C, b"@example.org"), id="no local part"),
         pytest.param(bytes.fromhex("1f8f7f0161"), id="a tag of several octets"),
+        pytest.param(tlv(0x0C, b"a@" + b"a." * 125 + b"example.org"), id="a host longer than DNS allows"),
     ],
 )
 def test_an_internationalized_mailbox_that_cannot_be_read_refuses_below_an_email_constraint(value: bytes) -> None:

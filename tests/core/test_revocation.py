@@ -179,6 +179,22 @@ def test_what_a_stale_list_revoked_stays_revoked_while_there_is_no_newer_one() -
         assert judge(*lists, revocation=revocation) == "certificate_revoked"
 
 
+def test_what_a_list_that_has_yet_to_begin_revokes_is_revoked_while_there_is_no_current_one() -> None:
+    for revocation in ("require", "if-available"):
+        for lists in ((), (revocation_list(LOWER, **STALE),)):
+            later = revocation_list(LOWER, SERIAL, **FUTURE)
+            assert judge(revocation_list(ROOT), *lists, later, revocation=revocation) == "certificate_revoked"
+
+
+def test_a_list_that_cannot_be_used_revokes_nothing_by_the_entries_in_front_of_the_fault() -> None:
+    odd = revoked_entry(SERIAL + 1, (unknown(), True))
+    for own in (SERIAL, ROOT.certificate.serial_number):
+        lists = (revocation_list(LOWER, own, odd), revocation_list(ROOT, own, odd))
+        assert judge(*lists) == judge(*lists, revocation="if-available") == "revocation_unknown"
+    root = authority("Root", serial=7)
+    assert judge(revocation_list(root, 7, odd), leaf=client("alice", root), bundle=[root]) == "revocation_unknown"
+
+
 # Missing, stale, unsigned: unknown, with the reason
 
 
@@ -234,6 +250,11 @@ def test_a_ca_whose_key_does_not_parse_has_signed_no_list() -> None:
     crl = RevocationList(revocation_list(LOWER).public_bytes(Encoding.DER))
     assert crl.is_by(ParsedCertificate(LOWER.certificate))
     assert not crl.is_by(odd)
+
+
+def test_a_ca_of_another_name_has_signed_no_list_though_its_key_has() -> None:
+    crl = RevocationList(revocation_list(LOWER).public_bytes(Encoding.DER))
+    assert not crl.is_by(ParsedCertificate(authority("Other", key=LOWER.key).certificate))
 
 
 def test_a_list_whose_signature_was_tampered_with_is_none() -> None:
