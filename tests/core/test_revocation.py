@@ -31,6 +31,8 @@ from .pki import (
     as_v1,
     authority,
     client,
+    content_of,
+    elements,
     openssl,
     pem_of_crls,
     private_key,
@@ -250,6 +252,16 @@ def test_a_ca_whose_key_does_not_parse_has_signed_no_list() -> None:
     crl = RevocationList(revocation_list(LOWER).public_bytes(Encoding.DER))
     assert crl.is_by(ParsedCertificate(LOWER.certificate))
     assert not crl.is_by(odd)
+
+
+def test_a_weak_list_that_names_another_key_as_its_signers_leaves_nothing_unknown() -> None:
+    sha_1 = bytes.fromhex("300906072a8648ce3d0401")
+    for key, expected in ((LOWER.key, "revocation_unknown"), (private_key("P-256", 8), "")):
+        der = revocation_list(LOWER, extensions=[(aki(key), False)]).public_bytes(Encoding.DER)
+        signed, algorithm, signature = elements(content_of(der))
+        weak = tlv(0x30, tlv(0x30, content_of(signed).replace(algorithm, sha_1)), sha_1, signature)
+        lists = (revocation_list(ROOT), revocation_list(LOWER), x509.load_der_x509_crl(weak))
+        assert judge(*lists) == expected
 
 
 def test_a_ca_of_another_name_has_signed_no_list_though_its_key_has() -> None:
@@ -638,6 +650,12 @@ def test_what_a_current_delta_revokes_is_revoked() -> None:
     for lists in ((revocation_list(ROOT), delta(serial)), (delta(serial), revocation_list(ROOT))):
         assert judge(*lists, leaf=leaf, bundle=[ROOT]) == "certificate_revoked"
     assert judge(revocation_list(ROOT), delta(), leaf=leaf, bundle=[ROOT]) == ""
+
+
+def test_an_entry_of_a_delta_revokes_whatever_else_it_says() -> None:
+    leaf = client("alice", ROOT)
+    entry = revoked_entry(leaf.certificate.serial_number, (x509.InvalidityDate(NOW.replace(tzinfo=None)), False))
+    assert judge(revocation_list(ROOT), delta(entry), leaf=leaf, bundle=[ROOT]) == "certificate_revoked"
 
 
 def test_a_delta_makes_nothing_current() -> None:

@@ -11,9 +11,10 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
 from sslclientcert.core.certificate import ParsedCertificate
+from sslclientcert.core.crl import RevocationList
 from sslclientcert.core.der import children
 from sslclientcert.core.errors import CertificateUnsuitable, CertificateUntrusted, ClientCertError
 from sslclientcert.core.signatures import kind_of_key, made_signature, scheme_of
@@ -28,6 +29,7 @@ from .pki import (
     elements,
     openssl,
     private_key,
+    revocation_list,
     signature_by,
     tlv,
     with_change,
@@ -115,6 +117,12 @@ def test_an_rsassa_pss_key_makes_no_pkcs_1_signatures(tmp_path: Path) -> None:
     root, _ = pss(tmp_path)
     assert answers(client("alice", root), root) == (False, False)
     assert answers(client("alice", root, pss_salt=32), root) == (True, True)
+
+
+def test_an_rsassa_pss_key_signs_no_list_by_pkcs_1(tmp_path: Path) -> None:
+    root, _ = pss(tmp_path)
+    crl = RevocationList(revocation_list(root).public_bytes(Encoding.DER))
+    assert not crl.is_by(ParsedCertificate(root.certificate))
 
 
 def test_an_rsassa_pss_key_with_parameters_makes_signatures_of_exactly_these(tmp_path: Path) -> None:
