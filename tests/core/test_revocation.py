@@ -150,6 +150,14 @@ def test_the_list_of_an_anchor_that_another_ca_issued_is_about_others_of_its_ser
     assert judge(revocation_list(anchor, 7), leaf=client("alice", anchor, serial=7), bundle=[anchor]) != ""
 
 
+def test_a_new_key_of_a_ca_does_not_revoke_its_own_certificate_by_the_old_one_as_with_openssl() -> None:
+    new = authority("Root", ROOT, key=private_key("P-256", 5), serial=7)
+    lists = [revocation_list(ca, 7, extensions=[(aki(ca.key), False)]) for ca in (ROOT, new)]
+    good = revocation_list(ROOT, extensions=[(aki(ROOT.key), False)])
+    assert judge(good, lists[1], leaf=client("alice", new), bundle=[ROOT, new]) == ""
+    assert judge(*lists, leaf=client("alice", new), bundle=[ROOT, new]) == "certificate_revoked"
+
+
 def test_a_root_that_revoked_itself_is_refused_as_openssl_does() -> None:
     assert judge(revocation_list(ROOT, ROOT.certificate.serial_number), revocation_list(LOWER)) != ""
 

@@ -139,6 +139,18 @@ def test_intermediates_come_from_the_bundle_or_from_what_was_forwarded() -> None
     assert chain(verify(leaf, ROOT, LOWEST, forwarded=[LOWEST, LOWER])) == ["alice", "Lowest"]  # not below Lower there
 
 
+def test_a_ca_that_is_unusable_in_the_bundle_is_linked_by_what_the_client_forwards() -> None:
+    leaf, impostor = client("alice", LOWEST), authority("Lower", key=KEYS[5])
+    assert chain(verify(leaf, ROOT, impostor, LOWEST, forwarded=[LOWEST, LOWER])) == [
+        "alice",
+        "Lowest",
+        "Lower",
+        "Root",
+    ]
+    with pytest.raises(CertificateUntrusted):
+        verify(leaf, ROOT, impostor, LOWEST, forwarded=[LOWEST])
+
+
 def test_a_forwarded_chain_goes_on_past_the_anchor_without_harm() -> None:
     top = authority("Top", key=KEYS[5])
     cross = authority("Root", top, key=ROOT.key)
