@@ -133,7 +133,6 @@ class RevocationLists:
         at: dt.datetime,
         covering: Sequence[RevocationList],
     ) -> RevocationUnknown:
-        described = str(certificate)
         of_issuer = self._by_issuer.get(issuer.subject, ())
         complete = [crl for crl in covering if not crl.scope.is_delta]
         if complete:
@@ -141,7 +140,7 @@ class RevocationLists:
                 f"{complete[0].name} is not current: it holds until {complete[0].next_update.isoformat()}, and the "
                 f"time is {at.isoformat(timespec='seconds')}. Publish a new one"
             )
-        start = f"no CRL covers {described}: "
+        start = f"no CRL covers {certificate}: "
         if not of_issuer:
             return RevocationUnknown(
                 f"{start}there is none of its issuer {quoted(rfc4514(issuer.certificate.subject))}. Every CA that "
