@@ -272,6 +272,14 @@ def test_a_weak_list_that_names_another_key_as_its_signers_leaves_nothing_unknow
         assert judge(*lists) == expected
 
 
+def test_a_list_whose_authority_key_identifier_has_a_name_that_cannot_be_compared_leaves_everything_unknown() -> None:
+    odd = tlv(0xA4, tlv(0x30, tlv(0x31, tlv(0x30, bytes.fromhex("0603550403"), tlv(0x04, b"x")))))
+    number = LOWER.certificate.serial_number
+    serial = tlv(0x82, number.to_bytes(number.bit_length() // 8 + 1))
+    extension = unknown("2.5.29.35", tlv(0x30, tlv(0xA1, odd), serial))
+    assert judge(revocation_list(ROOT), revocation_list(LOWER, extensions=[(extension, False)])) == "revocation_unknown"
+
+
 def test_a_ca_of_another_name_has_signed_no_list_though_its_key_has() -> None:
     crl = RevocationList(revocation_list(LOWER).public_bytes(Encoding.DER))
     assert not crl.is_by(ParsedCertificate(authority("Other", key=LOWER.key).certificate))

@@ -141,6 +141,7 @@ class RevocationList:
             elif isinstance(value, x509.DeltaCRLIndicator):
                 self.scope = self.scope._replace(is_delta=True)
             elif isinstance(value, x509.AuthorityKeyIdentifier):
+                _ = [_comparable(name) for name in value.authority_cert_issuer or ()]  # or it does not parse
                 self._key_identifier = value
             elif isinstance(value, x509.CRLNumber) and not extension.critical:
                 self.number = value.crl_number

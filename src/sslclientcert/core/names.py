@@ -68,12 +68,7 @@ def attributes(name: bytes) -> list[list[tuple[bytes, bytes]]]:
     Raises:
         ValueError: it is not a name.
     """
-    return [[_pair(children(attribute)) for attribute in children(rdn)] for rdn in children(name)]
-
-
-def _pair(elements: list[bytes]) -> tuple[bytes, bytes]:
-    oid, value = elements
-    return oid, value
+    return [[(oid, value) for oid, value in map(children, children(rdn))] for rdn in children(name)]
 
 
 @functools.lru_cache(128)  # clients are many, their issuers few
