@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import random
 
 from ..pki import DAY, NOW
@@ -298,6 +299,12 @@ class Maker:
             crl.idp_critical = False
         else:
             crl.scheme = Scheme("SHA-1")
+
+
+@functools.lru_cache(maxsize=1024)
+def case_of(seed: int) -> Case:
+    """The case of a seed. Several tests look at it, and signing its certificates takes longer than the look."""
+    return Maker(seed).case()
 
 
 def set_any_name(made: Made, dice: random.Random) -> None:

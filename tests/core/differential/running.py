@@ -10,7 +10,7 @@ import warnings
 from pathlib import Path
 
 from .compare import Disagreement, compare
-from .maker import Maker
+from .maker import Maker, case_of
 from .openssl import OpenSsl
 
 
@@ -30,7 +30,7 @@ def _run(numbers: range, revocation: bool | None = None) -> tuple[collections.Co
     with tempfile.TemporaryDirectory(prefix="differential-") as folder:
         openssl = OpenSsl(Path(folder))
         for number in numbers:
-            case = Maker(number, revocation=revocation).case()
+            case = case_of(number) if revocation is None else Maker(number, revocation=revocation).case()
             try:
                 counts[compare(case, openssl)] += 1
             except Disagreement as failure:

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from .maker import Maker
+from .maker import case_of
 from .metamorphic import CHANGES, wrong_after
 from .test_agreement import CASES, SEED
 
@@ -18,7 +18,7 @@ def test_a_change_never_turns_no_into_yes_and_the_order_changes_nothing(change: 
     dice = random.Random(SEED)  # noqa: S311
     applied = 0
     for seed in range(SEED, SEED + CASES // 4):
-        wrong = wrong_after(change, Maker(seed).case(), dice)
+        wrong = wrong_after(change, case_of(seed), dice)
         assert not wrong, f"seed {seed}: {wrong}"
         applied += wrong is not None
     assert applied > CASES // 40
