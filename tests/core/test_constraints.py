@@ -289,6 +289,17 @@ def test_constraints_hold_whether_they_are_critical_or_not() -> None:
     assert answers(named("alice", root, dns("a.example.com")), root) == (False, False)
 
 
+def test_certificates_of_an_intermediate_outside_the_constraints_do_not_hide_one_of_it_within_them() -> None:
+    root = authority("Root", extra=[only(dns("example.org"))])
+    inside, *outside = (
+        authority("CA", root, key=KEY, extra=[(sans(x509.DNSName(name)), False)])
+        for name in ("ca.example.org", "ca.example.com", "ca.example.net")
+    )
+    leaf = named("alice", inside, dns("a.example.org"))
+    assert verify(leaf, root, inside, *outside).certificate == leaf.certificate
+    assert "ca.example" in refusal(CertificateUnsuitable, leaf, root, *outside)
+
+
 def test_an_anchors_constraints_bind_everything_below_an_intermediate_that_has_none() -> None:
     root = authority("Root", extra=[only(dns("example.org"))])
     intermediate = authority("Intermediate", root, key=KEY)
