@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
@@ -40,6 +41,10 @@ SHOWS_NO_SOCKET = (
 ON_UNIX_SOCKETS = [name for name in SERVERS if name not in ("wsgiref", "bjoern")]
 
 
+Served: TypeAlias = tuple[Application, Path]
+"""A running server, and the file in which its application says for whom it has run."""
+
+
 def request_of(pki: Pki, path: str, host: str = "localhost") -> bytes:
     name, value = header(pki, VICTIM)
     return f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{name}: {value}\r\n\r\n".encode()
@@ -55,9 +60,7 @@ def send_and_reset(server: Application, request: bytes) -> None:
 
 
 @contextmanager
-def server(
-    name: str, pki: Pki, folder: Path, trusted: str, *, unix: bool = False
-) -> Iterator[tuple[Application, Path]]:
+def server(name: str, pki: Pki, folder: Path, trusted: str, *, unix: bool = False) -> Iterator[Served]:
     """A server whose application trusts these peers, and the file in which it says for whom it has run."""
     served = folder / "served"
     served.touch()
@@ -65,6 +68,13 @@ def server(
     with application(name, pki.bundle, environ, unix=unix) as running:
         served.write_text("")  # the probe for its readiness ran the application too
         yield running, served
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def careful(request: pytest.FixtureRequest, pki: Pki, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Each server, for the tests of those whom it must not trust."""
+    with server(request.param, pki, tmp_path_factory.mktemp("server"), "127.0.0.1, ::1, unix") as running:
+        yield running
 
 
 def served_after(resets: int, running: Application, request: bytes, served: Path) -> list[str]:
@@ -77,10 +87,9 @@ def served_after(resets: int, running: Application, request: bytes, served: Path
     return [line for line in served.read_text().splitlines() if line != "None"]
 
 
-@pytest.mark.parametrize("name", SERVERS)
-def test_a_stranger_who_resets_the_connection_is_not_the_unix_socket(name: str, pki: Pki, tmp_path: Path) -> None:
-    with server(name, pki, tmp_path, "127.0.0.1, ::1, unix") as (running, served):
-        assert served_after(RESETS, running, request_of(pki, "/nginx-ingress"), served) == []
+def test_a_stranger_who_resets_the_connection_is_not_the_unix_socket(careful: Served, pki: Pki) -> None:
+    running, served = careful
+    assert served_after(RESETS, running, request_of(pki, "/nginx-ingress"), served) == []
 
 
 @pytest.mark.parametrize("name", TELLS_NO_ADDRESS)
@@ -90,18 +99,17 @@ def test_such_a_request_is_served_where_any_peer_is_trusted(name: str, pki: Pki,
         assert "alice" in served_after(RESETS, running, request_of(pki, "/anybody"), served)
 
 
-@pytest.mark.parametrize("name", SERVERS)
-def test_a_stranger_who_stays_is_refused(name: str, pki: Pki, tmp_path: Path) -> None:
-    with server(name, pki, tmp_path, "127.0.0.1, ::1, unix") as (running, _):
-        for host in ("localhost", "/run/app.sock", "unix", "/"):
-            headers = [header(pki, VICTIM), ("X-Forwarded-For", "unix"), ("X-Forwarded-Host", host)]
-            reply = plain(running.port, path="/nginx-ingress", headers=headers, source=STRANGER_ADDRESS)
-            assert became(reply) == "proxy_untrusted"
-        with socket.socket() as client:
-            client.bind((STRANGER_ADDRESS, 0))
-            client.connect(running.address)
-            client.sendall(request_of(pki, "/nginx-ingress", host="/run/app.sock"))
-            assert client.recv(65536)[9:12] in (b"403", b"400", b"")  # some take no such Host
+def test_a_stranger_who_stays_is_refused(careful: Served, pki: Pki) -> None:
+    running, _ = careful
+    for host in ("localhost", "/run/app.sock", "unix", "/"):
+        headers = [header(pki, VICTIM), ("X-Forwarded-For", "unix"), ("X-Forwarded-Host", host)]
+        reply = plain(running.port, path="/nginx-ingress", headers=headers, source=STRANGER_ADDRESS)
+        assert became(reply) == "proxy_untrusted"
+    with socket.socket() as client:
+        client.bind((STRANGER_ADDRESS, 0))
+        client.connect(running.address)
+        client.sendall(request_of(pki, "/nginx-ingress", host="/run/app.sock"))
+        assert client.recv(65536)[9:12] in (b"403", b"400", b"")  # some take no such Host
 
 
 @pytest.mark.parametrize("name", ON_UNIX_SOCKETS)
