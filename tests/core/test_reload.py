@@ -724,7 +724,7 @@ child = os.fork()
 if not child:
     signal.alarm(5)
     authenticator.authenticate({"ssl-client-cert": quote(leaf, safe="")}, peer="127.0.0.1")
-    os._exit(0)
+    sys.exit()  # so that its coverage counts
 status = os.waitpid(child, 0)[1]
 go_on.set()
 thread.join()
