@@ -18,7 +18,7 @@ demo: $(NOX)  ## run the demo: a real nginx, seven clients, a table of the answe
 	@$(RUN) demo -- $(if $(SERVE),--serve)
 
 test: $(NOX)  ## run the tests, with branch coverage of the library
-	$(RUN) test -- $(TESTS)
+	$(RUN) $(if $(TESTS),once -- $(TESTS),coverage once)
 
 portable: $(NOX)  ## run the tests whose outcome may depend on the Python, without coverage
 	$(RUN) portable -- $(TESTS)

@@ -16,7 +16,7 @@ import nox
 nox.needs_version = ">=2025.5"
 nox.options.default_venv_backend = "uv"
 nox.options.reuse_venv = "yes"
-nox.options.sessions = ["lint", "types", "docs", "build", "test"]
+nox.options.sessions = ["lint", "types", "docs", "build", "coverage", "once"]
 
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 FRAMEWORKS = "[django,drf,fastapi,flask,starlette]"
@@ -35,6 +35,17 @@ ONCE = [
     "tests/test_workflows.py",
 ]
 PORTABLE = ["tests", *(f"--ignore={path}" for path in ONCE)]
+# What these reach of the library, and the portable tests do not. The others of ONCE reach no more of it.
+MEASURED = [
+    "tests/real/test_probe.py",
+    "tests/real/test_unsafe.py",
+    "tests/core/test_pkits.py",
+    "tests/core/test_real_bundles.py",
+]
+
+# Debian's, for the portable tests; and those that take real proxies.
+PROGRAMS = ["openssl", "curl", "jq", "keytool"]
+SERVERS = ["haproxy", "apache2", "mod_wsgi", "traffic_server", "sslheaders", "node", "prometheus"]
 
 # pip's settings for a mirror of the package index, and uv's variables of the same meaning.
 PIP_TO_UV = {"index-url": "UV_DEFAULT_INDEX", "cert": "SSL_CERT_FILE", "default-timeout": "UV_HTTP_TIMEOUT"}
@@ -101,24 +112,31 @@ def demo(session: nox.Session) -> None:
 
 
 @nox.session
-def test(session: nox.Session) -> None:
-    """Run all tests with branch coverage, or those that are named, without."""
-    proxies = ("haproxy", "apache2", "mod_wsgi", "traffic_server", "sslheaders")
-    programs(session, "openssl", "curl", *proxies, "node", "prometheus")
+def coverage(session: nox.Session) -> None:
+    """Run the portable tests, and what else counts for it, with branch coverage of the library."""
+    # Measuring makes a test half as slow again, and each server that it starts. Therefore not all are measured.
+    programs(session, *PROGRAMS, *SERVERS)
     editable(session, "once")
-    if session.posargs:
-        session.run("pytest", *session.posargs)
-        return
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", "--quiet", "--durations=25")
+    for tests in (PORTABLE, MEASURED):
+        session.run("coverage", "run", "-m", "pytest", "--quiet", "--durations=25", *tests)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report")
 
 
 @nox.session
+def once(session: nox.Session) -> None:
+    """Run the tests that neither `coverage` nor `portable` runs, or any that are named."""
+    programs(session, *PROGRAMS, *SERVERS)
+    editable(session, "once")
+    rest = [*ONCE, *(f"--deselect={path}" for path in MEASURED)]
+    session.run("pytest", *(session.posargs or ["--quiet", "--durations=25", *rest]))
+
+
+@nox.session
 def portable(session: nox.Session) -> None:
     """Run the portable tests, without coverage."""
-    programs(session, "openssl", "curl")
+    programs(session, *PROGRAMS)
     editable(session, "test")
     session.run("pytest", "--quiet", *(session.posargs or PORTABLE))
 
@@ -134,7 +152,7 @@ def neighbours(session: nox.Session) -> None:
 @nox.session(python=PYTHONS)
 def wheels(session: nox.Session) -> None:
     """Run the portable tests on the built wheel, on each Python."""
-    programs(session, "openssl", "curl")
+    programs(session, *PROGRAMS)
     wheel(session, FRAMEWORKS, "--group=test")
     session.run("pytest", "--quiet", *(session.posargs or PORTABLE))
 
@@ -142,7 +160,7 @@ def wheels(session: nox.Session) -> None:
 @nox.session(python=OLDEST)
 def oldest(session: nox.Session) -> None:
     """Run the portable tests on the built wheel with the oldest dependencies."""
-    programs(session, "openssl", "curl")
+    programs(session, *PROGRAMS)
     wheel(session, FRAMEWORKS, "--group=test", "--requirement=tools/oldest.txt")
     session.run("pytest", "--quiet", *(session.posargs or PORTABLE))
 

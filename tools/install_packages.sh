@@ -9,13 +9,14 @@
 # Traffic Server; every other is a program.
 set -eu
 
-[ $# -gt 0 ] || set -- make git openssl curl haproxy apache2 mod_wsgi traffic_server sslheaders prometheus \
-    chromium chromedriver venv
+[ $# -gt 0 ] || set -- make git openssl curl jq keytool haproxy apache2 mod_wsgi traffic_server sslheaders \
+    node prometheus chromium chromedriver venv
 missing=
 for name in "$@"; do
     case $name in
         chromedriver) package=chromium-driver ;;
         apache2) package=apache2-bin ;; # the program without the service
+        keytool) package=default-jre-headless ;;
         node) package=nodejs ;;
         mod_wsgi) package=libapache2-mod-wsgi-py3 ;;
         traffic_server) package=trafficserver ;;
