@@ -35,6 +35,9 @@ ONCE = [
     "tests/test_workflows.py",
 ]
 PORTABLE = ["tests", *(f"--ignore={path}" for path in ONCE)]
+# What `coverage` tests too, on one Python and with new dependencies: with fewer random examples, and a failure
+# shows less. Name the test that failed, and it shows all.
+AGAIN = ["--quiet", "--few-examples", "--assert=plain", *PORTABLE]
 # What these reach of the library, and the portable tests do not. The others of ONCE reach no more of it.
 MEASURED = [
     "tests/real/test_probe.py",
@@ -154,7 +157,7 @@ def wheels(session: nox.Session) -> None:
     """Run the portable tests on the built wheel, on each Python."""
     programs(session, *PROGRAMS)
     wheel(session, FRAMEWORKS, "--group=test")
-    session.run("pytest", "--quiet", *(session.posargs or PORTABLE))
+    session.run("pytest", *(session.posargs or AGAIN))
 
 
 @nox.session(python=OLDEST)
@@ -162,7 +165,7 @@ def oldest(session: nox.Session) -> None:
     """Run the portable tests on the built wheel with the oldest dependencies."""
     programs(session, *PROGRAMS)
     wheel(session, FRAMEWORKS, "--group=test", "--requirement=tools/oldest.txt")
-    session.run("pytest", "--quiet", *(session.posargs or PORTABLE))
+    session.run("pytest", *(session.posargs or AGAIN))
 
 
 @nox.session
