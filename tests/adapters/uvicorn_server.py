@@ -7,7 +7,6 @@ import json
 import socket
 import sys
 import threading
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,8 +42,10 @@ class Served:
 
     def __init__(self, port: int) -> None:
         self.port = port
+        self._called = threading.Event()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self._called.set()
         await self.app(scope, receive, send)
 
     def get(self, path: str = "/", headers: Iterable[tuple[str, str]] = ()) -> Reply:
@@ -60,11 +61,12 @@ class Served:
             connection.close()
 
     def send(self, segments: Sequence[bytes]) -> Reply:
-        """Send bytes as they are, with a pause after each segment, so that it is read by itself."""
+        """Send bytes as they are: what follows the first segment, once that has had the application called."""
+        self._called.clear()
         with socket.create_connection(("127.0.0.1", self.port), DEADLINE_SECONDS) as connection:
             for position, segment in enumerate(segments):
                 if position:
-                    time.sleep(0.2)
+                    assert self._called.wait(DEADLINE_SECONDS)
                 connection.sendall(segment)
             response = http.client.HTTPResponse(connection)
             response.begin()
