@@ -104,7 +104,7 @@ def _authenticators() -> dict[str, ClientCertAuthenticator]:
             found[f"{name}+verdict"] = ClientCertAuthenticator.from_env(environ=demanding)
     ca, trusted = os.environ["SSLCLIENTCERT_CA"], os.environ["SSLCLIENTCERT_TRUSTED_PROXIES"]
     for name, row in PRODUCTS.items():
-        found[name] = ClientCertAuthenticator(ca, proxy=row, trusted_proxies=[trusted])
+        found[name] = ClientCertAuthenticator(ca, proxy=row, trusted_proxies=trusted.split(", "))
     return found
 
 
