@@ -1,4 +1,4 @@
-"""What the library costs, beside what the alternatives cost, measured in one run: `make bench`.
+"""What the library costs, next to what the alternatives cost, measured in one run: `make bench`.
 
     python -m benchmarks [--quick] [--record] [SECTION ...]
 

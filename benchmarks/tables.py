@@ -88,7 +88,7 @@ def number(value: float) -> str:
 
 
 def markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table in Markdown, its columns aligned for whoever reads it on a terminal."""
+    """Return a table in Markdown, its columns aligned for a terminal."""
     widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
     lines = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in (columns, *rows)]
     lines.insert(1, ["-" * width for width in widths])

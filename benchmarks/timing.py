@@ -3,7 +3,7 @@
 pyperf measures better than this one thing after the other, each in processes of its own. What is claimed here is ratios
 of things measured side by side, which it has no way to do.
 
-The method: every round runs a batch of about ten milliseconds of each contestant, in an order that is shuffled anew. A
+The method: every round runs a batch of about ten milliseconds of each contestant, in an order that is shuffled again. A
 result is the median of all rounds; a ratio is the median of the rounds' ratios. The garbage collector runs between
 batches and not during them, as in `timeit`.
 """

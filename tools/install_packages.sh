@@ -1,5 +1,5 @@
 #!/bin/sh
-# Install what is missing of these, from Debian's packages; where that needs somebody else's rights, say which they are.
+# Install what is missing of these, from Debian's packages; where that needs root, say which they are.
 #
 #     tools/install_packages.sh openssl curl venv
 #

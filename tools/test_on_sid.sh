@@ -57,7 +57,7 @@ for python in $pythons; do
     inside "$python" -c '' 2>/dev/null || continue
     echo "== $python"
     tested=$((tested + 1))
-    # nox and uv are installed anew by each.
+    # nox and uv are installed again by each.
     inside sh -c "cd repository && rm -rf .venv-nox && make portable PYTHON=$python" || failed=1
 done
 [ "$tested" -gt 0 ] && [ "$failed" = 0 ]

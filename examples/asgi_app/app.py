@@ -39,7 +39,7 @@ async def shop(
 def route(scope: Mapping[str, Any], identity: ClientIdentity | None) -> tuple[int, object]:
     """Do what is asked, and return the status and the answer."""
     if identity is None:
-        return 200, "ok"  # the kubelet at /healthz: nobody else gets here without a certificate
+        return 200, "ok"  # the kubelet at /healthz, the one path without a certificate
     peer = scope["client"][0] if scope["client"] else None
     match scope["method"], scope["path"]:
         case "GET", "/me":

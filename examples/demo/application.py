@@ -1,4 +1,4 @@
-"""The application of the demo: it greets whoever the middleware verified. A process of its own, run by uvicorn:
+"""The application of the demo: it greets the client that the middleware verified. A process of its own, run by uvicorn:
 
     python application.py CA_BUNDLE EXEMPT_PATH DESCRIPTOR...
 

@@ -133,7 +133,7 @@ def _is_by(crl: x509.CertificateRevocationList, ca: x509.Certificate) -> bool:
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Write a file beside the one of before, and put it in its place in one step."""
+    """Write a file next to the old one, and replace the old one in one step."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     beside = Path(name)
     try:
@@ -141,7 +141,7 @@ def replace(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        beside.chmod(0o644)  # a list is public; the application runs as somebody else
+        beside.chmod(0o644)  # a list is public; the application runs as another user
         beside.replace(path)
     except BaseException:
         beside.unlink()

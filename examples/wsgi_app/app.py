@@ -37,7 +37,7 @@ def shop(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[by
 def route(environ: WSGIEnvironment, identity: ClientIdentity | None) -> tuple[int, object]:
     """Do what is asked, and return the status and the answer."""
     if identity is None:
-        return 200, "ok"  # the kubelet at /healthz: nobody else gets here without a certificate
+        return 200, "ok"  # the kubelet at /healthz, the one path without a certificate
     peer = environ["REMOTE_ADDR"]
     match environ["REQUEST_METHOD"], environ["PATH_INFO"]:
         case "GET", "/me":

@@ -64,7 +64,7 @@ def refusal(error: ClientCertError, accept: str | None, on_refusal: OnRefusal | 
             if HTTPStatus(status) < 300 or not isinstance(body, bytes) or not all(map(_is_field, pairs)):
                 raise ValueError("it must return a status from 300, headers of printable ASCII, and bytes")
             return Answer(status, [*pairs, ("Content-Length", str(len(body)))], body)
-        except Exception:  # noqa: BLE001  # whatever it raises, the client stays refused
+        except Exception:  # noqa: BLE001  # the client stays refused, with any error
             _log.exception("on_refusal failed on %s: the library's own answer is sent", error.code)
     return answer_to(error, accept)
 

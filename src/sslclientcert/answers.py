@@ -48,7 +48,7 @@ def answer_to(error: ClientCertError, accept: str | None = None) -> Answer:
     """
     if accept is not None and _prefers_html(accept):
         body = _PAGE.format(title=html.escape(error.title), code=html.escape(error.code)).encode()
-        # Whatever a proxy may add to the page: nothing in it is loaded, nothing runs.
+        # Nothing in the page is loaded or runs, also not what a proxy may add.
         kind = [("Content-Type", "text/html; charset=utf-8"), ("Content-Security-Policy", "default-src 'none'")]
     else:
         body = json.dumps(error.problem()).encode()

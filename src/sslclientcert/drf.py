@@ -102,8 +102,8 @@ class ClientCertAuthentication(BaseAuthentication):
             return None
         users = apps.is_installed("django.contrib.auth")
         user = find_user(http_request, identity) if users else None
-        nobody: Any = api_settings.UNAUTHENTICATED_USER
-        return nobody() if user is None and nobody is not None else user, identity
+        anonymous: Any = api_settings.UNAUTHENTICATED_USER
+        return anonymous() if user is None and anonymous is not None else user, identity
 
 
 class HasClientCert(BasePermission):

@@ -214,5 +214,5 @@ class _Grant:
         return self._scopes is not None and set(self._demanded).issubset(scopes_of(identity, self._scopes))
 
     def __repr__(self) -> str:
-        remedy = "" if self._scopes else "; MutualTLS was given no scopes=..., so nobody has any"
+        remedy = "" if self._scopes else "; MutualTLS was given no scopes=..., so no client has any"
         return f"scopes({', '.join(self._demanded)}){remedy}"

@@ -81,7 +81,7 @@ def test_the_request_headers_of_every_proxy_are_accepted(
     said = command("verify", "--ca", "ca.crt", "--proxy", proxy, "-", stdin=block(alice.headers(proxy)))
     assert said.status == 0
     assert "ACCEPTED  CN=alice,O=Example" in said.out
-    assert "whoever it was: --peer says its address" in said.out
+    assert "The sender counts as the proxy. To name another one, use --peer." in said.out
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit status: 0 for accepted or done, 1 for refused, not decodable, or in need of attention, 2 for a
-        configuration or a file that is not what it should be; 130 after Ctrl-C, and 141 where whoever reads the output
+        configuration or a file that is not what it should be; 130 after Ctrl-C, and 141 where the reader of the output
         has gone, as the shells have it.
 
     Raises:

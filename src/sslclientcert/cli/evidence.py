@@ -216,7 +216,7 @@ def _headers(lines: Sequence[str], source: str) -> tuple[tuple[str, str], ...]:
 
 
 def forwarded(row: Proxy, headers: Sequence[tuple[str, str]]) -> tuple[bytes, ...]:
-    """Decode every certificate that headers carry by a row, in whatever order and number they came. DER, unverified.
+    """Decode every certificate that headers carry by a row, in any order and number. DER, unverified.
 
     Raises:
         ClientCertError: a value is not encoded as the row says.

@@ -87,7 +87,7 @@ def line(number: int, certificate: x509.Certificate, at: dt.datetime, *more: obj
 
 
 def hints(certificate: x509.Certificate, position: int, at: dt.datetime) -> Iterator[str]:
-    """Yield why a certificate could not act in its seat, whoever issued it; finding nothing says nothing.
+    """Yield why a certificate could not have its place in a chain, with any issuer. Nothing found proves nothing.
 
     Parameters:
         certificate: it, parsed by `PresentedChain`.

@@ -92,8 +92,8 @@ class _Answer:
             said = said.get("message")
         return _CODES.get(said) if isinstance(said, str) else None
 
-    def names(self, whom: Iterable[str]) -> bool:
-        return any(name.encode() in self.body for name in whom)
+    def names(self, names: Iterable[str]) -> bool:
+        return any(name.encode() in self.body for name in names)
 
     def __str__(self) -> str:
         return f"{self.status} {self.code}" if self.code else str(self.status)

@@ -1,4 +1,4 @@
-"""What reaches the terminal: text that cannot command it, colours where there is somebody to see them, complaints.
+"""What reaches the terminal: text that cannot command it, colours where a person sees them, complaints.
 
 Names in a certificate are a stranger's. Printed as they are, they could move the cursor, rewrite the answer above them,
 or turn the reading direction; so every character that is not printable is shown by its escape.

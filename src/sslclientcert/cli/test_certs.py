@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(*, directory: str, name: str) -> int:
-    """Write the files. The CA's own key is not kept, so nobody can issue another certificate with it.
+    """Write the files. The CA's own key is not kept, so it cannot issue another certificate.
 
     Parameters:
         directory: where to; it is made if it does not exist.

@@ -1,6 +1,6 @@
 """`sslclientcert verify`: judge a certificate or the headers of a request, as an application with this CA bundle would.
 
-Trust comes from `TrustStore` and `ClientCertAuthenticator` alone. What is printed beside a refusal is a stranger's.
+Trust comes from `TrustStore` and `ClientCertAuthenticator` alone. What is printed next to a refusal is not verified.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def run(
 ) -> int:
     """Judge what a file holds, and print the answer.
 
-    Not checked: possession of the key; and that the headers came from the proxy, unless `peer` says from whom.
+    Not checked: possession of the key; and that the headers came from the proxy, unless `peer` says who sent them.
 
     Parameters:
         file: its path, or "-".
@@ -164,7 +164,7 @@ def _found(evidence: Evidence, row: Proxy, peer: str | None) -> Iterator[str]:
     if peer is not None:
         yield f"       sent by {shown(peer)}"
     elif evidence.headers:
-        yield "       The sender counts as the proxy, whoever it was: --peer says its address."
+        yield "       The sender counts as the proxy. To name another one, use --peer."
 
 
 def _verified_path(identity: ClientIdentity, ca: str, now: dt.datetime) -> Iterator[str]:

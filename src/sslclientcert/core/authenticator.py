@@ -167,7 +167,7 @@ class ClientCertAuthenticator:
             at: the time of validation, aware; now, if not given. For tests and forensics; the cache is left alone.
 
         Raises:
-            ClientCertError: everything else. No other exception comes out, whatever the headers are.
+            ClientCertError: everything else. No headers raise any other exception.
             ValueError: `at` has no time zone, or the proxy is `"environ"`, which no header is read for.
             TypeError: `peer` is not given.
         """

@@ -2,7 +2,7 @@
 
 Two dictionaries, a young and an old one. What is new, or used again, is in the young one; when that is full it becomes
 the old one, and what the old one still held is gone: the least recently used, to within half the bound. Only
-successes are ever put in, so nobody without a valid certificate can push an entry out.
+successes are put in, so a client without a valid certificate cannot push an entry out.
 """
 
 from __future__ import annotations

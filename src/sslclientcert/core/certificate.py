@@ -134,7 +134,7 @@ class ParsedCertificate:
         fields = children(self._tbs)
         del fields[: fields[0][0] == 0xA0]  # the version; X.509 v1 has none
         if signature[element(signature).content] != 0:
-            # Nobody signed the number of unused bits: were it not zero, one certificate would have two fingerprints.
+            # The number of unused bits is not signed. If it could vary, one certificate would have two fingerprints.
             raise ValueError("the signature has unused bits (X.690 section 8.6.2)")
         _ = certificate.issuer, certificate.subject  # cryptography parses lazily, and messages need both
         _, inner_algorithm, issuer, _, subject, spki = fields[:6]
@@ -173,7 +173,7 @@ class ParsedCertificate:
 
     @property
     def is_self_issued(self) -> bool:
-        """Whether subject and issuer are one name, whoever signed it."""
+        """Whether subject and issuer are one name. Says nothing of the signature."""
         return self.subject == self.issuer
 
     @property

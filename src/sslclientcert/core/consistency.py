@@ -1,6 +1,6 @@
 """What else the proxy says, held against the certificate: its verdict, whether there was one, its subject and issuer.
 
-The facts. With `auth-tls-pass-certificate-to-upstream` off, nginx passes on whatever certificate header a client sends,
+The facts. With `auth-tls-pass-certificate-to-upstream` off, nginx passes on any certificate header that a client sends,
 next to its own genuine verdict and names of the certificate that it saw. So a contradiction is a forgery, or the proxy
 does not forward what it should.
 
@@ -34,7 +34,7 @@ from .proxies import Proxy
 __all__ = ["Companions", "is_openssl_text_of"]
 
 # An attribute: a type, then a value in which a backslash escapes one character or two hexadecimal digits. A value may
-# end in a lone backslash: the escaped space behind it is lost to whoever trims header values.
+# end in a lone backslash: the escaped space behind it is lost where header values are trimmed.
 _ATTRIBUTE = re.compile(r"([A-Za-z0-9.-]+)=((?:[^\\,+]|\\[0-9A-Fa-f]{2}|\\.)*+\\?)([,+]|\Z)", re.DOTALL)
 _ESCAPE = re.compile(rb"\\([0-9A-Fa-f]{2}|.|\Z)", re.DOTALL)
 _STRING_TAGS = {0x0C: "utf-8", 0x13: "ascii", 0x14: "latin-1", 0x16: "ascii", 0x1E: "utf-16-be", 0x1C: "utf-32-be"}

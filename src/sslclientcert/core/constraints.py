@@ -8,7 +8,7 @@ As OpenSSL applies them (crypto/x509/v3_ncons.c), and each difference refuses mo
   next to it: rules and `identity.common_name` read it.
 - A minimum or maximum refuses, whichever names there are.
 
-Names of kinds that nobody constrained are free: a user principal name below a CA that is constrained in DNS alone.
+Names of kinds without a constraint are free: a user principal name below a CA that is constrained in DNS alone.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def require_authorized(identity: ClientIdentity, rule: Rule) -> None:
     except Exception as error:
         _log.exception("the rule %r failed on %s, so it refuses", rule, quoted(identity.subject))
         raise NotAuthorized(f"the rule {rule!r} failed on {quoted(identity.subject)}: {quoted(error)}") from error
-    # Exactly True: a coroutine that nobody awaited, or the string "no", is true enough for an if.
+    # Exactly True: a coroutine that was not awaited, or the string "no", is true enough for an if.
     if answer is not True:
         raise NotAuthorized(f"{quoted(identity.subject)} does not pass the rule {rule!r}")
 

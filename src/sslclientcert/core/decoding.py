@@ -2,12 +2,12 @@
 
 The facts: PEM cannot stand in a header as it is, so each proxy has its own way to flatten it. Our decision: each
 function accepts exactly the grammar of its encoding and nothing else, because what it does not understand is a
-misconfigured proxy, two headers that a server joined, or somebody trying something. `+` is never a space, base64 has
+misconfigured proxy, two headers that a server joined, or an attack. `+` is never a space, base64 has
 its padding, a PEM block is labelled CERTIFICATE, nothing stands before, between or behind. Where we deviate: percent
 escapes are read in either case, because Apache writes them in lower case and nginx in upper.
 
 Nothing here knows a header's name, and nothing here looks inside the DER. Every function is linear in its input and
-raises a ClientCertError for whatever it does not accept.
+raises a ClientCertError for all that it does not accept.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ bounds bytes, ssl_verify_depth the length); a longer one costs a signature check
 
 
 def _start(value: str | bytes) -> str:
-    """Quote the start of a value. A short one: it might be of a private key that somebody put there by mistake."""
+    """Quote the start of a value. A short one: it might be of a private key, put there by mistake."""
     return quoted(value[:13], 12)
 
 
@@ -281,7 +281,7 @@ def xfcc_first(text: str) -> tuple[bytes, ...]:
 
 
 def xfcc_last(text: str) -> tuple[bytes, ...]:
-    """The last of several XFCC elements: whoever spoke to the last proxy, which is often another proxy.
+    """The last of several XFCC elements: the client of the last proxy, which is often another proxy.
 
     Not safe where any proxy on the way forwards URI or DNS names: Envoy neither quotes nor escapes them, so a
     certificate with a crafted URI name ends in an element of its holder's choice, with anybody's certificate in it.

@@ -43,7 +43,7 @@ def children(data: bytes) -> list[bytes]:
         raise ValueError("something follows a DER element")
     found = []
     while at < end:
-        # Nearly every element is short; the rest, and whatever is wrong, is for `element`.
+        # Nearly every element is short. `element` reads the others, and finds what is wrong.
         stop = at + 2 + data[at + 1] if at + 1 < end and data[at + 1] < 0x80 else element(data, at).end
         found.append(data[at:stop])
         at = stop

@@ -118,7 +118,7 @@ class HeaderMalformed(ClientCertError):
 
 
 class HeaderAmbiguous(ClientCertError):
-    """A header came twice, or beside another spelling of its own name."""
+    """A header came twice, or next to another spelling of its own name."""
 
     code: ClassVar[ErrorCode] = "header_ambiguous"
     status = 400

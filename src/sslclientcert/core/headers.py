@@ -6,7 +6,7 @@ The facts this module answers to:
   keep the first or the last. Where both are still visible, this view refuses; where they were joined, the grammar
   of the encoding has to catch it.
 - CGI and WSGI turn `ssl-client-cert` and `ssl_client_cert` into one key, and most proxies let a client's
-  underscore spelling pass beside their own header. So two spellings of one name are refused too
+  underscore spelling pass next to their own header. So two spellings of one name are refused too
   (CVE-2025-64484 in oauth2-proxy, CVE-2026-3902 in Django).
 - Header values are bytes; both gateways read them as latin-1 (PEP 3333, ASGI specification).
 """
@@ -135,7 +135,7 @@ class HeaderReader:
                     raise HeaderAmbiguous(f"the header {self.names[place]} came more than once")
         except ClientCertError:
             raise
-        except Exception as error:  # whatever a stranger's class of headers raises
+        except Exception as error:  # a foreign class of headers may raise anything
             raise HeaderMalformed(
                 f"headers must be a mapping or (name, value) pairs of str or bytes: {quoted(error)}"
             ) from error

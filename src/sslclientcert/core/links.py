@@ -1,6 +1,6 @@
 """Which certificates of a bundle are anchors, and which certificates are linked to them by signatures.
 
-Anchors end a path; nobody checks who signed them. So too few anchors refuse good clients, and one too many silences
+Anchors end a path. Their own signatures are not relied on. Too few anchors refuse good clients. One too many silences
 the root that should stand above it: its constraints, its end and its CRL. The facts, as with OpenSSL:
 
 - A certificate counts as self-signed if its subject is its issuer, its authority key identifier means itself, and its
@@ -60,7 +60,7 @@ class LeftOut(NamedTuple):
 
 
 class Links:
-    """Who has issued whom, of certificates that are linked to an anchor.
+    """The issuers of certificates, for those that are linked to an anchor.
 
     Parameters:
         anchors: certificates that need no issuer.
@@ -161,7 +161,7 @@ class Bundle:
         certificates: each once.
         by_der: the same by their DER.
         anchors: those that end a path.
-        links: who has issued whom.
+        links: the issuers of each.
         unusable: why a certificate is neither an anchor nor linked to one, to follow a colon.
         left_out: as given.
     """

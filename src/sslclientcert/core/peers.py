@@ -61,7 +61,7 @@ def peer_of_environ(environ: Mapping[str, Any]) -> str | None:
     """Return the address of the peer of a WSGI request, "unix" for a unix socket, or None if the server does not say.
 
     Looks through one ProxyFix of Werkzeug. Of two, the inner one has overwritten the address that the server told, by
-    one that the client may have chosen; that is recognized and trusted by nobody, unless the server shows its socket.
+    one that the client may have chosen; that is recognized and not trusted, unless the server shows its socket.
 
     Not checked: other middleware that rewrites `REMOTE_ADDR`.
     """
@@ -234,10 +234,10 @@ def _remedy(peer: str | None) -> str:
     if not peer:
         return (
             "Either the client has reset its connection: then there is nothing to do. Or the server listens on a unix "
-            'socket and does not show it: then add "unaddressed", if nobody but the proxy can open that socket'
+            'socket and does not show it: then add "unaddressed", if only the proxy can open that socket'
         )
     if peer == UNIX:
-        return 'Add "unix" if nobody but the proxy can open that socket'
+        return 'Add "unix" if only the proxy can open that socket'
     if peer == _PROXY_FIXED_TWICE:
         return (
             "Either Werkzeug's ProxyFix is there twice: use it once, with x_for=2. Or client and proxy have the same "

@@ -52,7 +52,7 @@ _PURPOSE_NAMES: Mapping[x509.ObjectIdentifier, str] = {
     ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE: "anyExtendedKeyUsage",
 }
 
-# What a CA's certificate that somebody else issued cannot be changed to, its user can do.
+# The remedy for who cannot have the CA's certificate reissued.
 _OR_MAKE_ANCHOR = (
     "If another organization issued it, leave the CAs above it out of the bundle: then it is an anchor, and this rule "
     "does not concern it"
@@ -136,7 +136,7 @@ def weak_signature(one: ParsedCertificate) -> CertificateUnsuitable:
 
 
 def require_client_leaf(leaf: ParsedCertificate) -> None:
-    """What is asked of a leaf at any time, whoever issued it.
+    """Require what a leaf needs at any time, with any issuer.
 
     Raises:
         CertificateUnsuitable: the detail says which rule.

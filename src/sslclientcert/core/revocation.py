@@ -3,7 +3,7 @@
 Every certificate of the path below the anchor needs a current CRL of its issuer that is about it. A CRL is found by the
 issuer's name, then by the key identifier, then by the signature. Of several with one scope the newest holds. A delta
 CRL revokes, and makes nothing good or current. A CRL that cannot be used leaves its issuer's certificates unknown in
-every mode but `off`: nobody can tell whom it would have revoked.
+every mode but `off`: what it would have revoked is not known.
 
 Source: RFC 5280 sections 5 and 6.3.
 """

@@ -110,7 +110,7 @@ def expiries(certificates: Iterable[ParsedCertificate], crls: Sequence[Revocatio
 
 
 def ends_soon(found: Iterable[Expiry], at: dt.datetime, within: dt.timedelta) -> Iterator[str]:
-    """Yield a sentence for whatever has ended, or ends within that time. It stays the same until it has ended."""
+    """Yield a sentence for each that has ended, or ends within that time. It stays the same until it has ended."""
     for expiry in found:
         if expiry.at < at:
             yield f"{expiry.what} ended at {expiry.at.isoformat()}"

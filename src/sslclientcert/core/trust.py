@@ -1,7 +1,7 @@
 """The trust store: which CAs and CRLs are in force, and the policy by which they are used.
 
 What is trusted is a snapshot: anchors, intermediates, CRLs and the policy, loaded together and never changed. A reload
-makes a new snapshot and swaps it in one assignment; no lock is held while verifying, and whoever keeps a result keeps
+makes a new snapshot and swaps it in one assignment; no lock is held while verifying, and a result is kept with
 the snapshot that it came from, to know when it is void. The decision itself is in `validation`.
 """
 

@@ -109,8 +109,8 @@ def _parsed(certificate: x509.Certificate, number: int) -> ParsedCertificate:
 def _require_issuers_only(links: Links, leaf: ParsedCertificate, others: Sequence[ParsedCertificate]) -> None:
     """Refuse a further certificate that has not issued another one of the list, up from the leaf.
 
-    Where one header holds leaf and chain, a second header that a proxy or server joins to it could slide somebody
-    else's leaf in front of the client's own. Its place is then all that makes it the leaf.
+    Where one header holds leaf and chain, a second header that a proxy or server joins to it could slide another
+    client's leaf in front of the client's own. Its place is then all that makes it the leaf.
     """
     reached, rest = [leaf], list(others)
     while rest:

@@ -77,7 +77,7 @@ class ClientCertMiddleware(_Middleware):
             judge(request)
         except ClientCertError as error:
             return self.refuse(request, error)  # type: ignore[no-any-return]
-        response: _Response = self.get_response(request)  # awaited by whoever called
+        response: _Response = self.get_response(request)  # awaited by the caller
         return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:

@@ -50,7 +50,7 @@ def client_identity(request: HttpRequest, *, required: bool = False) -> ClientId
     except AttributeError:
         raise ImproperlyConfigured(
             "the request has no client_identity: put 'sslclientcert.django.middleware.ClientCertMiddleware' into "
-            "MIDDLEWARE, before whatever asks for it"
+            "MIDDLEWARE, before what asks for it"
         ) from None
     if identity is None and required:
         missing = configuration().authenticator.report.missing(
