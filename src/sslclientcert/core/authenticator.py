@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias, overload
 
@@ -21,7 +22,7 @@ from .recognition import OtherProxies
 from .reload import StrPaths
 from .secret import SharedSecret
 from .trust import TrustStore, moment_of, store_of
-from .validation import Snapshot, Validated, validate
+from .validation import Snapshot, validate
 
 __all__ = ["DEFAULT_MAX_HEADER_BYTES", "ClientCertAuthenticator", "Decision", "overridden"]
 
@@ -100,9 +101,9 @@ class ClientCertAuthenticator:
         of_path = {"crl": crl, "max_depth": max_depth, "reload_interval": reload_interval, "clock_skew": clock_skew}
         self._store = store_of(trust, of_path)
         self._peers = peers_of(self.proxy, trusted_proxies, self._secret)
-        # What was decided, and by which snapshot of the trust store: a reload makes another.
-        decided = Cache[HeaderValues, tuple[Validated, Snapshot]]
-        self._cache = decided(cache_entries, lambda values, kept: weight(values, kept[0].identity))
+        # Who it is, from when until when, and by which snapshot of the trust store: a reload makes another.
+        remembered = Cache[HeaderValues, tuple[ClientIdentity, float, float, Snapshot]]
+        self._cache = remembered(cache_entries, lambda values, kept: weight(values, kept[0]))
 
     @classmethod
     def from_env(cls, prefix: str = PREFIX, environ: Mapping[str, str] | None = None) -> ClientCertAuthenticator:
@@ -217,13 +218,13 @@ class ClientCertAuthenticator:
         self, read: _Read, request: Any, peer: str | None, required: bool, at: _At = None, *, path: str | None = None
     ) -> ClientIdentity | None:
         """Read, verify, authorize, and report: every request goes this way."""
-        moment, identity = moment_of(at), None
+        at, identity = at and moment_of(at), None
         try:
-            if read == self._reader.read:
+            if self.proxy.is_environ and read == self._reader.read:
                 self.proxy.require_headers()
             values, size = read(request)
             # Without any of the headers it is a health probe, or a request that bypassed the proxy: anonymous.
-            identity = self._verify(values, size, peer, moment, is_now=at is None) if size else None
+            identity = self._verify(values, size, peer, at) if size else None
             if not size:
                 is_environ = read == self._reader.read_environ
                 self._others.warn_of(request, self.proxy, peer, self._peers, is_environ=is_environ)
@@ -238,9 +239,7 @@ class ClientCertAuthenticator:
             self.report.accepted(identity, peer, path)
         return identity
 
-    def _verify(
-        self, values: HeaderValues, size: int, peer: str | None, at: dt.datetime, *, is_now: bool
-    ) -> ClientIdentity | None:
+    def _verify(self, values: HeaderValues, size: int, peer: str | None, at: _At) -> ClientIdentity | None:
         """The pipeline: may the peer speak, what does it say, is that consistent, and is the certificate good."""
         if not (is_pem := len(values) == 1):
             self._peers.require(peer)
@@ -251,20 +250,21 @@ class ClientCertAuthenticator:
             raise HeaderTooLarge(f"the headers of {self.proxy.name} hold {size} characters, and {limit}")
 
         trust = self._store.current()
-        remembered = self._cache.get(values) if is_now else None
+        remembered = self._cache.get(values) if at is None else None
         if remembered is not None:
-            known, said_by = remembered
-            if said_by is trust and known.since <= at < known.until:
-                return known.identity
+            identity, since, until, said_by = remembered
+            if said_by is trust and since <= time.time() < until:
+                return identity
 
         presented = presented_by(_PEM, values[0], None) if is_pem else self._companions.presented_in(values)
         if presented is None:
             return None
         with self._companions.suspecting_the_clock(values):
-            validated = validate(trust, presented, at)
-        if is_now:
-            self._cache.put(values if is_pem else interned(values), (validated, trust))
-        return validated.identity
+            identity, begins, ends = validate(trust, presented, moment_of(at))
+        if at is None:
+            key = values if is_pem else interned(values)
+            self._cache.put(key, (identity, begins.timestamp(), ends.timestamp(), trust))
+        return identity
 
     def require_rule(
         self, identity: ClientIdentity, rule: Rule, *, peer: str | None = None, path: str | None = None
