@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import re
 import shlex
 import subprocess
 from pathlib import Path
 
 from examples.demo.certificates import DOCUMENTATION
 
-__all__ = ["DOCUMENTATION", "OpenSSL"]
+__all__ = ["DOCUMENTATION", "OpenSSL", "version"]
 
 # For `openssl ca`, which sets dates: `openssl x509` has no -not_before before 3.4.
 _DATABASE = """\
@@ -24,6 +26,13 @@ rand_serial = yes
 [any]
 commonName = supplied
 """
+
+
+@functools.cache
+def version() -> tuple[int, ...]:
+    """Return the version of `openssl`, such as (3, 0, 19)."""
+    said = subprocess.run(["openssl", "version"], capture_output=True, text=True, check=True).stdout
+    return tuple(map(int, re.findall(r"[0-9]+", said.split()[1])))
 
 
 class OpenSSL:

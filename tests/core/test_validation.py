@@ -29,6 +29,7 @@ from sslclientcert.core.errors import (
 )
 from sslclientcert.core.presented import presented_by
 
+from ..openssl import version
 from .conftest import CHAIN_ROWS, headers_of
 from .judge import answers, openssl_accepts, refusal, verify
 from .judge import names as chain
@@ -68,7 +69,7 @@ FUTURE = authority("Root", start=NOW + DAY)
 def test_certificates_made_exactly_as_the_ingress_nginx_documentation_says_verify(tmp_path: Path) -> None:
     make_by_documentation(tmp_path)
     leaf = x509.load_pem_x509_certificate((tmp_path / "client.crt").read_bytes())
-    assert leaf.version is x509.Version.v1
+    assert leaf.version is (x509.Version.v3 if version() >= (3, 2) else x509.Version.v1)
     identity = TrustStore.from_file(tmp_path / "ca.crt").verify(PresentedChain(leaf))
     assert (identity.common_name, identity.serial_number) == ("My Client", 2)
     assert chain(identity) == ["My Client", "My Cert Authority"]
@@ -81,10 +82,10 @@ def test_certificates_by_the_openssl_program_verify_with_and_without_extensions(
     openssl("req", "-x509", *key, *root, cwd=tmp_path)
     request = openssl("req", "-new", *key, "-nodes", "-keyout", "key", "-subj", "/CN=alice", cwd=tmp_path)
     (tmp_path / "v3").write_text("subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid,issuer\n", encoding="ascii")
-    for version, extensions in ((x509.Version.v1, ()), (x509.Version.v3, ("-extfile", "v3"))):
+    for extensions in ((), ("-extfile", "v3")):
         ca = ("-CA", "ca.crt", "-CAkey", "ca.key", "-set_serial", "5", *extensions)
         leaf = x509.load_pem_x509_certificate(openssl("x509", "-req", *ca, cwd=tmp_path, stdin=request).encode())
-        assert leaf.version is version
+        assert leaf.version is (x509.Version.v3 if extensions or version() >= (3, 2) else x509.Version.v1)
         assert TrustStore.from_file(tmp_path / "ca.crt").verify(PresentedChain(leaf)).common_name == "alice"
 
 
