@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 from urllib.parse import SplitResult, urlsplit
 
 from cryptography import x509
@@ -172,8 +172,10 @@ def _mixed_spellings(name: str) -> list[str]:
 class _Client:
     """With or without a certificate: how the application answers it when nothing is forged, and by which names."""
 
+    cert: str | None
     usual: _Answer
     names: tuple[str, ...]
+    answers: list[tuple[_Forgery, _Answer]]
 
     @property
     def can_tell(self) -> bool:
@@ -195,6 +197,19 @@ class _Client:
         if answer.code is not None:
             return "refused by the application"
         return "refused on the way" if 400 <= answer.status < 500 and answer.status != 429 else "unclear"
+
+    def findings(self, marker: str) -> Iterator[dict[str, str]]:
+        """Yield what became of each forgery, and what closes its way."""
+        for forgery, answer in self.answers:
+            yield {
+                "proxy": forgery.row.name,
+                "way": forgery.way,
+                "client_certificate": "with" if self.cert else "without",
+                "usual": str(self.usual),
+                "answer": str(answer),
+                "outcome": self.outcome(forgery, answer, marker),
+                "remedy": _remedy(forgery.row, forgery.way),
+            }
 
 
 def _names_of(cert: str | None) -> tuple[str, ...]:
@@ -238,8 +253,25 @@ def _remedy(row: Proxy, way: str) -> str:
     return f"on every request, unconditionally:\n{configuration_of(row).rstrip()}"
 
 
-def _checked(url: str, owned: bool, cert: str | None, key: str | None) -> SplitResult:
-    if key is not None and cert is None:
+class ProbeOptions(TypedDict):
+    """What to probe, and how: the options of `add_arguments`."""
+
+    url: str
+    proxy: str | None
+    header: str | None
+    cert: str | None
+    key: str | None
+    cacert: str | None
+    insecure: bool
+    timeout: float
+    dry_run: bool
+    yes_i_own_this: bool
+    json: bool
+
+
+def _checked(options: ProbeOptions) -> SplitResult:
+    url, has_cert = options["url"], options["cert"] is not None
+    if options["key"] is not None and not has_cert:
         raise Misuse("--key is the key of --cert: name the certificate too")
     try:
         split = urlsplit(url)
@@ -253,42 +285,29 @@ def _checked(url: str, owned: bool, cert: str | None, key: str | None) -> SplitR
         loopback = ipaddress.ip_address(host).is_loopback
     except ValueError:
         loopback = host == "localhost"
-    if not loopback and not owned:
+    if not loopback and not options["yes_i_own_this"]:
         raise Misuse(f"{host} is not loopback: the probe attacks it. If it is yours, add --yes-i-own-this")
-    if cert is not None and split.scheme == "http":
+    if has_cert and split.scheme == "http":
         raise Misuse("--cert needs https: without TLS no client certificate is presented")
     return split
 
 
-def _context(cacert: str | None, insecure: bool, cert: str | None, key: str | None) -> ssl.SSLContext:
+def _context(options: ProbeOptions, cert: str | None) -> ssl.SSLContext:
     try:
-        context = ssl.create_default_context(cafile=cacert)
+        context = ssl.create_default_context(cafile=options["cacert"])
         if cert is not None:
-            context.load_cert_chain(cert, key)
+            context.load_cert_chain(cert, options["key"])
     except OSError as error:
         raise Misuse(f"--cacert, --cert or --key is not what it should be: {error}") from error
     # Since Python 3.13 the default; a root of `openssl req -x509`, without keyUsage, does not pass it.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    if insecure:
+    if options["insecure"]:
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.set_alpn_protocols(["http/1.1"])
     return context
 
 
-def run(
-    *,
-    url: str,
-    proxy: str | None,
-    header: str | None,
-    cert: str | None,
-    key: str | None,
-    cacert: str | None,
-    insecure: bool,
-    timeout: float,
-    dry_run: bool,
-    yes_i_own_this: bool,
-    json: bool,
-) -> int:
+def run(**options: Unpack[ProbeOptions]) -> int:
     """Probe a deployment of one's own. It sends only what it says, to this URL, and follows no redirect.
 
     Returns:
@@ -297,59 +316,53 @@ def run(
     Raises:
         Misuse: nothing can be told: the URL, a file, the connection, or the application's answers.
     """
-    split = _checked(url, yes_i_own_this, cert, key)
+    url, cert = _checked(options), options["cert"]
     marker = f"sslclientcert-probe-{secrets.token_hex(8)}"
-    rows = (row_of(name, header) for name in ([proxy] if proxy else PROXIES))
+    rows = (row_of(name, options["header"]) for name in ([options["proxy"]] if options["proxy"] else PROXIES))
     forgeries = list(_forgeries(rows, marker))
-    files = {"without": None, **({"with": cert} if cert else {})}
-    count = len(files) * (len(forgeries) + 2)
-    if dry_run:
-        print(f"{count} requests to {split.netloc}, none of them sent")
-        print(*(f"{_request(split, each).decode('latin-1')}" for each in forgeries), sep="\n")
+    count = (2 if cert else 1) * (len(forgeries) + 2)
+    if options["dry_run"]:
+        print(f"{count} requests to {url.netloc}, none of them sent")
+        print(*(f"{_request(url, each).decode('latin-1')}" for each in forgeries), sep="\n")
         return 0
-    if not json:
-        print(f"{count} requests to {split.netloc}", flush=True)
-    findings: list[dict[str, str]] = []
-    told, refused = False, None
-    for which, file in files.items():
-        names = _names_of(file)
-        context = _context(cacert, insecure, file, key) if split.scheme == "https" else None
-        target = _Target(split, context, timeout)
-        client = _Client(target.ask(), names)
-        lost = client.usual.error
-        if lost and file is None and cert and not isinstance(lost, ssl.SSLCertVerificationError):
-            if not json:
-                print(f"without a certificate, {split.netloc} ends the connection: {type(lost).__name__}")
-            continue
-        answers = [] if lost else [(each, target.ask(each)) for each in forgeries]
-        again = client.usual if lost else target.ask()
-        if again.error:
-            hint = "; if it demands one, probe with --cert" if which == "without" else ""
-            said = f"{split.netloc}, {which} a client certificate: {type(again.error).__name__}: {again.error}"
-            raise Misuse(said + hint) from again.error
-        if not again.is_like(client.usual):
-            raise Misuse(f"without any forgery it answers {client.usual}, then {again}: nothing can be told")
-        told = told or client.can_tell
-        if file is not None and not 200 <= client.usual.status < 300:
-            refused = client.usual
-        findings += [
-            {
-                "proxy": each.row.name,
-                "way": each.way,
-                "client_certificate": which,
-                "usual": str(client.usual),
-                "answer": str(answer),
-                "outcome": client.outcome(each, answer, marker),
-                "remedy": _remedy(each.row, each.way),
-            }
-            for each, answer in answers
-        ]
+    if not options["json"]:
+        print(f"{count} requests to {url.netloc}", flush=True)
+    asked = [
+        client for each in ((None, cert) if cert else (None,)) if (client := _asked(url, each, forgeries, options))
+    ]
+    findings = [finding for client in asked for finding in client.findings(marker)]
+    refused = [client.usual for client in asked if client.cert and not 200 <= client.usual.status < 300]
     why = None
-    if refused is not None:
-        why = f"with the client certificate it answers {refused}. Probe with one that the page lets in"
-    elif not told:
+    if refused:
+        why = f"with the client certificate it answers {refused[0]}. Probe with one that the page lets in"
+    elif not any(client.can_tell for client in asked):
         why = _SHOWS_NOTHING
-    return _report(findings, why, count=count, json=json)
+    return _report(findings, why, count=count, json=options["json"])
+
+
+def _asked(url: SplitResult, cert: str | None, forgeries: list[_Forgery], options: ProbeOptions) -> _Client | None:
+    """Send all forgeries with a certificate, or without. None if without one there is no connection, but one is named.
+
+    Raises:
+        Misuse: there is no connection, or the application does not answer twice alike.
+    """
+    names, which = _names_of(cert), "with" if cert else "without"
+    target = _Target(url, _context(options, cert) if url.scheme == "https" else None, options["timeout"])
+    usual = target.ask()
+    lost = usual.error
+    if lost and not cert and options["cert"] and not isinstance(lost, ssl.SSLCertVerificationError):
+        if not options["json"]:
+            print(f"without a certificate, {url.netloc} ends the connection: {type(lost).__name__}")
+        return None
+    answers = [] if lost else [(each, target.ask(each)) for each in forgeries]
+    again = usual if lost else target.ask()
+    if again.error:
+        hint = "" if cert else "; if it demands one, probe with --cert"
+        said = f"{url.netloc}, {which} a client certificate: {type(again.error).__name__}: {again.error}"
+        raise Misuse(said + hint) from again.error
+    if not again.is_like(usual):
+        raise Misuse(f"without any forgery it answers {usual}, then {again}: nothing can be told")
+    return _Client(cert, usual, names, answers)
 
 
 _COLUMNS = ("proxy", "way", "client_certificate", "answer", "outcome")
