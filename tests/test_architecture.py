@@ -29,7 +29,7 @@ ADAPTERS = {
     "django": ("_gateway", "wsgi", "asgi"),
     "drf": ("_gateway", "django"),
 }
-DOORS = ("answers", "core.authenticator", "core.errors", "core.identity", "core.options", "core.peers")
+DOORS = ("answers", "rules", "core.authenticator", "core.errors", "core.identity", "core.options", "core.peers")
 OWN_FRAMEWORKS = {
     "flask": ("flask",),
     "starlette": ("starlette",),
@@ -218,7 +218,7 @@ KERNEL = (
     *("validation", "links", "certificate", "policy", "constraints", "signatures", "names"),
     *("revocation", "crl"),
 )
-MOST_CODE = {"src": 7_340, "core": 3_732, "kernel": 1_242}  # the budgets: 6,700, 3,100 and 1,250
+MOST_CODE = {"src": 7_325, "core": 3_727, "kernel": 1_242}  # the budgets: 6,700, 3,100 and 1,250
 MOST_LINES_OF_A_CORE_MODULE = 330
 MOST_LINES_OF_A_FUNCTION = 40
 

@@ -10,21 +10,22 @@ import inspect
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from .answers import Answer, answer_to
 from .core.authenticator import ClientCertAuthenticator
 from .core.errors import ClientCertError
 from .core.identity import ClientIdentity
 from .core.peers import peer_of_scope
+from .rules import Rule
 
 __all__ = [
     "DECIDED",
+    "POLICY_VIOLATION",
     "Exempt",
     "OnRefusal",
     "PerIdentity",
     "RawNames",
-    "Rule",
     "exemption",
     "guarded",
     "identity_of",
@@ -38,6 +39,9 @@ _log = logging.getLogger("sslclientcert")
 
 DECIDED = "sslclientcert.decided"
 """Where a scope says what each authenticator's middleware found, for an adapter behind it: the raw headers are gone."""
+
+POLICY_VIOLATION = 1008
+"""The code of a WebSocket that is closed by a refusal (RFC 6455 section 7.4.1)."""
 
 Exempt: TypeAlias = Iterable[str] | Callable[[Any], bool]
 OnRefusal: TypeAlias = Callable[[ClientCertError, Any], tuple[int, Iterable[tuple[str, str]], bytes]]
@@ -136,13 +140,6 @@ def require_function(name: str, function: object) -> None:
         raise TypeError(f"{name} is called and not awaited: give an ordinary function, not {function!r}")
 
 
-class Rule(Protocol):
-    """One of `rules`. What tells it from a view is that it can be negated."""
-
-    def __call__(self, identity: ClientIdentity, /) -> bool: ...
-    def __invert__(self) -> Any: ...
-
-
 def guarded(
     view_or_rule: Any, check: Callable[..., object], is_async: Callable[[Any], bool], rule: Rule | None = None
 ) -> Any:
@@ -153,7 +150,7 @@ def guarded(
         check: called with the rule or None, and with the view's arguments; raises if the client may not come in.
         is_async: says whether a view has to be awaited.
     """
-    if hasattr(view_or_rule, "__invert__"):
+    if isinstance(view_or_rule, Rule):
         return functools.partial(guarded, check=check, is_async=is_async, rule=view_or_rule)
 
     @functools.wraps(view_or_rule)

@@ -25,7 +25,17 @@ from typing import Any, TypeAlias
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ._gateway import DECIDED, Exempt, OnRefusal, PerIdentity, RawNames, exemption, refusal, require_arguments
+from ._gateway import (
+    DECIDED,
+    POLICY_VIOLATION,
+    Exempt,
+    OnRefusal,
+    PerIdentity,
+    RawNames,
+    exemption,
+    refusal,
+    require_arguments,
+)
 from .core.authenticator import ClientCertAuthenticator
 from .core.errors import ClientCertError
 from .core.identity import ClientIdentity
@@ -36,8 +46,6 @@ __all__ = ["ClientCertMiddleware"]
 ASGIApp: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 Receive: TypeAlias = Callable[[], Awaitable[Any]]
 Send: TypeAlias = Callable[[Any], Awaitable[None]]
-
-_POLICY_VIOLATION = 1008  # RFC 6455 section 7.4.1
 
 # The members of the TLS extension, when nothing is known.
 _NO_CLIENT: Mapping[str, Any] = {
@@ -151,7 +159,7 @@ class ClientCertMiddleware:
             if (await receive())["type"] != "websocket.connect":
                 return  # the client went first
             if "websocket.http.response" not in (scope.get("extensions") or {}):
-                await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
+                await send({"type": "websocket.close", "code": POLICY_VIOLATION})
                 return
             protocol = "websocket.http.response"
         accept = b",".join(value for name, value in scope["headers"] if name.lower() == b"accept").decode("latin-1")

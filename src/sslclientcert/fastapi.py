@@ -28,7 +28,7 @@ try:
 except ModuleNotFoundError as _missing:
     raise ImportError(f'{__name__} needs FastAPI: pip install "sslclientcert[fastapi]"') from _missing
 
-from ._gateway import identity_of, require_function
+from ._gateway import POLICY_VIOLATION, identity_of, require_function
 from .core.authenticator import ClientCertAuthenticator
 from .core.errors import ClientCertError
 from .core.identity import ClientIdentity
@@ -37,7 +37,6 @@ from .starlette import Scopes, require_arguments, response_to, scopes_of
 
 __all__ = ["ClientCertHTTPException", "MutualTLS", "problem_details"]
 
-_POLICY_VIOLATION = 1008  # RFC 6455 section 7.4.1
 _KINDS = {"title": "string", "status": "integer", "code": "string"}
 _PROBLEM = {"type": "object", "properties": {name: {"type": kind} for name, kind in _KINDS.items()}}
 
@@ -195,7 +194,7 @@ async def problem_details(connection: HTTPConnection, exc: Exception) -> Respons
 def _refusal(error: ClientCertError, connection: HTTPConnection) -> HTTPException | WebSocketException:
     scope = connection.scope
     if scope["type"] == "websocket" and "websocket.http.response" not in (scope.get("extensions") or {}):
-        return WebSocketException(_POLICY_VIOLATION, error.title)
+        return WebSocketException(POLICY_VIOLATION, error.title)
     return ClientCertHTTPException(error)
 
 

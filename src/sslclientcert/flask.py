@@ -23,13 +23,14 @@ try:
 except ModuleNotFoundError as _missing:
     raise ImportError(f'{__name__} needs Flask: pip install "sslclientcert[flask]"') from _missing
 
-from ._gateway import DECIDED, Rule, guarded, require_types
+from ._gateway import DECIDED, guarded, require_types
 from .answers import Answer, answer_to
 from .core.authenticator import ClientCertAuthenticator
 from .core.errors import ClientCertError
 from .core.identity import ClientIdentity
 from .core.options import OPTIONS, PREFIX, Parsers, flag, from_environment, options_of, taken_ca
 from .core.peers import peer_of_environ
+from .rules import Rule
 
 __all__ = [
     "ClientCert",

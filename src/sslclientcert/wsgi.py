@@ -23,7 +23,7 @@ from cryptography.x509.oid import NameOID
 
 from ._gateway import DECIDED, Exempt, OnRefusal, PerIdentity, exemption, refusal, require_arguments
 from .core.authenticator import ClientCertAuthenticator
-from .core.errors import ClientCertError
+from .core.errors import ClientCertError, serial_text
 from .core.identity import ClientIdentity
 
 __all__ = ["ClientCertMiddleware"]
@@ -158,7 +158,7 @@ def _mod_ssl(identity: ClientIdentity) -> tuple[dict[str, str], float]:
         "VERIFY": "SUCCESS",
         "CERT": identity.pem,
         "M_VERSION": str(certificate.version.value + 1),
-        "M_SERIAL": _serial(identity.serial_number),
+        "M_SERIAL": serial_text(identity.serial_number),
         "V_START": _time(identity.not_before),
         "V_END": _time(identity.not_after),
         "S_DN": identity.subject.translate(_CONTROLS),
@@ -181,12 +181,6 @@ def _attributes(prefix: str, name: x509.Name) -> Iterator[tuple[str, str]]:
             number = f"_{seen[suffix]}" if seen[suffix] else ""
             seen[suffix] += 1
             yield f"{prefix}_{suffix}{number}", attribute.value.translate(_ESCAPES)
-
-
-def _serial(number: int) -> str:
-    """Write it as OpenSSL's i2a_ASN1_INTEGER: upper-case hexadecimal, an even number of digits."""
-    digits = f"{abs(number):X}"
-    return "-" * (number < 0) + "0" * (len(digits) % 2) + digits
 
 
 def _time(moment: datetime) -> str:

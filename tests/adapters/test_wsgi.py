@@ -222,11 +222,6 @@ def test_an_attribute_that_has_no_variable_is_in_the_name_all_the_same(variables
     }
 
 
-@pytest.mark.parametrize(("number", "text"), [(0, "00"), (5, "05"), (0x100, "0100"), (-5, "-05")])
-def test_a_serial_number_has_an_even_number_of_digits(number: int, text: str) -> None:
-    assert wsgi._serial(number) == text
-
-
 def test_a_certificate_of_version_1_says_so(ca: ClientCA, application: Application) -> None:
     call(ClientCertMiddleware(application, ca.authenticator()), ca.v1("alice").environ())
     assert application.variables["M_VERSION"] == "1"

@@ -6,7 +6,7 @@ import pickle
 import pytest
 
 from sslclientcert.core import errors
-from sslclientcert.core.errors import ClientCertError, HeaderMalformed, quoted
+from sslclientcert.core.errors import ClientCertError, HeaderMalformed, quoted, serial_text
 
 # Code to status: what clients, dashboards and alerts rely on.
 CONTRACT = {
@@ -95,3 +95,8 @@ def test_a_quotation_is_clipped_to_its_limit_before_it_is_escaped() -> None:
     assert quoted("a" * 200) == "'" + "a" * 200 + "'"
     assert quoted("a" * 201) == "'" + "a" * 200 + "...'"
     assert quoted("a" * 1_000_000, 10) == "'aaaaaaaaaa...'"
+
+
+@pytest.mark.parametrize(("number", "text"), [(0, "00"), (5, "05"), (0xAB0, "0AB0"), (-5, "-05")])
+def test_a_serial_number_has_an_even_number_of_digits(number: int, text: str) -> None:
+    assert serial_text(number) == text

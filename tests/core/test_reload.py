@@ -713,7 +713,7 @@ authenticator = ClientCertAuthenticator(path)
 held, go_on = threading.Event(), threading.Event()
 
 def put():
-    with authenticator._cache._lock:
+    with authenticator._cache._guard.lock:
         held.set()
         go_on.wait(30)
 

@@ -15,8 +15,8 @@ from ..core.certificate import ParsedCertificate
 from ..core.crl import RevocationList
 from ..core.errors import ClientCertError
 from ..core.names import rfc4514
-from ..core.policy import require_ca, require_client_leaf, require_path_length, require_validity
-from ..core.status import expiries, warnings_of
+from ..core.policy import require_ca, require_path_length, require_validity
+from ..core.status import expiries, is_pin, warnings_of
 from ..core.validation import Snapshot
 from .facts import facts, line
 from .terminal import add_json, counted, painted, print_json, shown, wrapped
@@ -136,7 +136,7 @@ def _entries(trust: Snapshot, now: dt.datetime) -> Iterator[_Entry]:
                     role = None
                     why = f"no path of at most {trust.max_depth} intermediates leads from it to a usable anchor"
         except ClientCertError as error:
-            role, why = _pin(one) if role == "anchor" else None, error.detail
+            role, why = "pin" if role == "anchor" and is_pin(one) else None, error.detail
         twins = [
             place
             for other, place in numbers.items()
@@ -160,15 +160,6 @@ def _is_usable(trust: Snapshot, ca: ParsedCertificate, now: dt.datetime, below: 
             for issuer in trust.bundle.links.issuers_of(ca)
         )
     )
-
-
-def _pin(anchor: ParsedCertificate) -> str | None:
-    """Return the role of an anchor that is not a CA."""
-    try:
-        require_client_leaf(anchor)
-    except ClientCertError:
-        return None
-    return "pin"
 
 
 def _uncovered(crls: Sequence[RevocationList], entries: Sequence[_Entry], now: dt.datetime) -> Iterator[str]:

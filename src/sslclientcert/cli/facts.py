@@ -12,16 +12,14 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from ..core.certificate import ParsedCertificate
-from ..core.der import element
-from ..core.errors import ClientCertError
+from ..core.errors import ClientCertError, serial_text
+from ..core.identity import UPN, utf8_string
 from ..core.names import rfc4514
 from ..core.policy import require_ca, require_client_leaf, require_path_length, require_validity, weak_signature
 from .terminal import painted, shown
 
-__all__ = ["facts", "hints", "line", "serial_number", "validity"]
+__all__ = ["facts", "hints", "line", "validity"]
 
-_UPN = "1.3.6.1.4.1.311.20.2.3"
-_UTF8_STRING = 0x0C
 _GENERAL_NAMES = {
     x509.DNSName: "DNS",
     x509.RFC822Name: "email",
@@ -67,12 +65,6 @@ def facts(certificate: x509.Certificate) -> dict[str, object]:
     }
 
 
-def serial_number(certificate: x509.Certificate) -> str:
-    """Return the serial number in hexadecimal, two digits a byte, as openssl and nginx print it."""
-    digits = f"{abs(certificate.serial_number):X}"
-    return "-" * (certificate.serial_number < 0) + digits.zfill(len(digits) + len(digits) % 2)
-
-
 def validity(certificate: x509.Certificate, at: dt.datetime) -> str:
     """Return the days of the validity, and whether `at` is outside of it."""
     start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
@@ -82,7 +74,7 @@ def validity(certificate: x509.Certificate, at: dt.datetime) -> str:
 
 def line(number: int, certificate: x509.Certificate, at: dt.datetime, *more: object) -> str:
     """Return the line that tells a certificate from others: its place, subject, serial number and validity."""
-    said = f"serial {serial_number(certificate)}, {', '.join([validity(certificate, at), *map(str, more)])}"
+    said = f"serial {serial_text(certificate.serial_number)}, {', '.join([validity(certificate, at), *map(str, more)])}"
     return f"  {number}  {shown(rfc4514(certificate.subject)) or '(no subject)'}   {painted(said, 'dim')}"
 
 
@@ -140,15 +132,7 @@ def _general_name(name: x509.GeneralName) -> str:
     if isinstance(name, x509.DirectoryName):
         return f"directory:{rfc4514(name.value)}"
     if isinstance(name, x509.OtherName):
-        oid = name.type_id.dotted_string
-        return f"UPN:{_utf8(name.value)}" if oid == _UPN else f"other {oid}:{name.value.hex()}"
+        if name.type_id == UPN:
+            return f"UPN:{utf8_string(name.value) or f'#{name.value.hex()}'}"
+        return f"other {name.type_id.dotted_string}:{name.value.hex()}"
     return f"registered:{name.value.dotted_string}"
-
-
-def _utf8(der: bytes) -> str:
-    """Return the text of a DER UTF8String; of anything else the hexadecimal digits."""
-    try:
-        tag, start, end = element(der)
-        return der[start:end].decode() if tag == _UTF8_STRING and end == len(der) else f"#{der.hex()}"
-    except ValueError:
-        return f"#{der.hex()}"

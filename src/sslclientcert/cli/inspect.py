@@ -10,10 +10,10 @@ from typing import TypeAlias
 
 from cryptography import x509
 
-from ..core.errors import ClientCertError
+from ..core.errors import ClientCertError, serial_text
 from ..core.presented import PresentedChain
 from .evidence import forwarded, hint_of_proxy, read, row_of
-from .facts import facts, hints, serial_number, validity
+from .facts import facts, hints, validity
 from .terminal import add_file, add_json, add_proxy, painted, print_json, shown
 
 __all__ = ["add_arguments", "run"]
@@ -112,7 +112,7 @@ def _lines(chain: _Chain, position: int) -> Iterator[str]:
         return
     for name, value in facts(one).items():
         if name == "serial_number":
-            yield from _labelled("serial", [f"{serial_number(one)} ({value})"])
+            yield from _labelled("serial", [f"{serial_text(one.serial_number)} ({value})"])
         elif name == "not_before":
             yield from _labelled("valid", [validity(one, dt.datetime.now(dt.UTC))])
         elif isinstance(value, list) and name != "subject_alternative_names":

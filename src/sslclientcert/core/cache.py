@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 from .headers import HeaderValues
 from .identity import ClientIdentity
-from .locks import ForkSafeLock
+from .locks import ForkSafe
 
 __all__ = ["Cache", "interned", "weight"]
 
@@ -38,7 +38,7 @@ class Cache(Generic[K, V]):
         self._entries = entries // 2
         self._size = size // 2
         self._weigh = weigh
-        self._lock = ForkSafeLock()
+        self._guard = ForkSafe()
         self.clear()
 
     def clear(self) -> None:
@@ -61,7 +61,7 @@ class Cache(Generic[K, V]):
         size = self._weigh(key, value)
         if size > self._size or not self._entries:
             return
-        with self._lock:
+        with self._guard.lock:
             if len(self._young) >= self._entries or self._weight + size > self._size:
                 self._old, self._young, self._weight = self._young, {}, 0
             if key not in self._young:

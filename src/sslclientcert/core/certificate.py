@@ -18,7 +18,7 @@ from cryptography.x509.oid import ExtensionOID
 
 from .constraints import Constraints, Names
 from .der import children, element
-from .errors import CertificateUnsuitable, ClientCertError, quoted
+from .errors import CertificateUnsuitable, ClientCertError, quoted, serial_text
 from .names import CanonicalName, canonical, rfc4514
 from .signatures import Scheme, kind_of_key, made_signature, scheme_of
 
@@ -163,8 +163,7 @@ class ParsedCertificate:
 
     def __str__(self) -> str:
         """Return how messages call it: its subject, and its serial number as the tools print it."""
-        digits = f"{self.certificate.serial_number:X}"
-        return f"{quoted(rfc4514(self.certificate.subject))} (serial {'0' * (len(digits) % 2)}{digits})"
+        return f"{quoted(rfc4514(self.certificate.subject))} (serial {serial_text(self.certificate.serial_number)})"
 
     def get(self, kind: type[_E]) -> _E | None:
         """Return the value of an extension; None if there is none."""

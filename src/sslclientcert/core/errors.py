@@ -31,6 +31,7 @@ __all__ = [
     "TrustStoreUnavailable",
     "escaped",
     "quoted",
+    "serial_text",
 ]
 
 ErrorCode: TypeAlias = Literal[
@@ -69,6 +70,12 @@ def escaped(value: object, limit: int = _DETAIL_LIMIT) -> str:
     text = str(value)
     clipped = text if len(text) <= limit else text[:limit] + "..."
     return clipped.encode("unicode_escape").decode("ascii")
+
+
+def serial_text(number: int) -> str:
+    """Return a serial number as OpenSSL and nginx print it: hexadecimal in upper case, two digits an octet."""
+    digits = f"{abs(number):X}"
+    return "-" * (number < 0) + "0" * (len(digits) % 2) + digits
 
 
 class ClientCertError(Exception):

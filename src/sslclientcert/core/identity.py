@@ -23,10 +23,10 @@ from .certificate import ParsedCertificate
 from .der import element
 from .names import rfc4514
 
-__all__ = ["ClientIdentity", "SubjectAlternativeNames", "read_identity"]
+__all__ = ["UPN", "ClientIdentity", "SubjectAlternativeNames", "read_identity", "utf8_string"]
 
 _ANY_POLICY = "2.5.29.32.0"
-_UPN = x509.ObjectIdentifier("1.3.6.1.4.1.311.20.2.3")  # Microsoft's user principal name, a UTF8String
+UPN = x509.ObjectIdentifier("1.3.6.1.4.1.311.20.2.3")  # Microsoft's user principal name, a UTF8String
 
 # SPIFFE-ID section 2: a trust domain of lower-case letters, digits, '.', '-' and '_', then segments that are neither
 # empty, '.' nor '..'; 2048 bytes at most. No query, no fragment, no port, no user.
@@ -236,7 +236,7 @@ def _sans(names: x509.SubjectAlternativeName | None) -> SubjectAlternativeNames:
         upns=tuple(
             upn
             for other in values(x509.OtherName)
-            if other.type_id == _UPN and (upn := _utf8_string(other.value)) is not None
+            if other.type_id == UPN and (upn := utf8_string(other.value)) is not None
         ),
         directory_names=tuple(map(rfc4514, values(x509.DirectoryName))),
     )
@@ -263,8 +263,8 @@ def _policies(path: Sequence[ParsedCertificate]) -> tuple[str, ...]:
     return tuple(policy for policy in policies if policy != _ANY_POLICY)
 
 
-def _utf8_string(der: bytes) -> str | None:
-    """Return the text of a DER UTF8String, None for anything else."""
+def utf8_string(der: bytes) -> str | None:
+    """Return the text of a DER UTF8String, such as of a UPN; None for anything else."""
     try:
         tag, start, end = element(der)
         return der[start:].decode() if tag == 0x0C and end == len(der) else None

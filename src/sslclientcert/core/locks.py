@@ -9,44 +9,28 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from types import TracebackType
 
-__all__ = ["ForkSafeLock"]
+__all__ = ["ForkSafe"]
 
 
-class ForkSafeLock:
-    """A mutual exclusion lock that is free again in a forked child."""
+class ForkSafe:
+    """Has a lock, which is a new one in a forked child.
+
+    Attributes:
+        lock: ask for it each time.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
         _all.add(self)
 
-    def acquire(self, *, blocking: bool = True) -> bool:
-        """Take the lock, and say whether that went well."""
-        return self._lock.acquire(blocking)
 
-    def release(self) -> None:
-        """Give the lock back."""
-        self._lock.release()
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._lock.release()
-
-    def _renew(self) -> None:
-        self._lock = threading.Lock()
-
-
-_all: weakref.WeakSet[ForkSafeLock] = weakref.WeakSet()
+_all: weakref.WeakSet[ForkSafe] = weakref.WeakSet()
 
 
 def _after_fork() -> None:
-    for lock in _all:
-        lock._renew()
+    for each in _all:
+        each.lock = threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):

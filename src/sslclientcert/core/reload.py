@@ -18,7 +18,7 @@ from typing import NamedTuple, TypeAlias, TypeVar
 from .bundle import ParsedBundle, parse_certificates, parse_crls
 from .crl import RevocationList
 from .links import Bundle
-from .locks import ForkSafeLock
+from .locks import ForkSafe
 from .revocation import AnyList, RevocationLists
 from .status import odd_certificates
 from .validation import Snapshot
@@ -108,7 +108,7 @@ class Files:
         self._interval = interval
         self._policy = policy
         self.next_look: float = 0.0
-        self.lock: ForkSafeLock = ForkSafeLock()
+        self.guard: ForkSafe = ForkSafe()
         self._seen: tuple[_Stat, ...] | None = None
         self._failed: tuple[_Stat, ...] | None = None
         self.failure: tuple[str | None, dt.datetime | None] = (None, None)

@@ -25,6 +25,7 @@ __all__ = [
     "WarningLog",
     "ends_soon",
     "expiries",
+    "is_pin",
     "odd_certificates",
     "odd_crls",
     "warnings_of",
@@ -131,10 +132,17 @@ def odd_certificates(bundle: Bundle, *, has_crls: bool) -> Iterator[str]:
             yield error.detail + _pin(anchor, has_crls=has_crls)
 
 
-def _pin(anchor: ParsedCertificate, *, has_crls: bool) -> str:
+def is_pin(anchor: ParsedCertificate) -> bool:
+    """Say whether an anchor that is not a CA may be a client's own certificate."""
     try:
         require_client_leaf(anchor)
     except ClientCertError:
+        return False
+    return True
+
+
+def _pin(anchor: ParsedCertificate, *, has_crls: bool) -> str:
+    if not is_pin(anchor):
         return ""
     revoked = ". A CRL cannot revoke it: take it out of the bundle instead" if has_crls else ""
     return f". It is a pin: trusted as a client's own certificate, and for no other client{revoked}"

@@ -16,7 +16,7 @@ from cryptography import x509
 
 from .bundle import parse_certificates, parse_crls, parsed_certificates
 from .identity import ClientIdentity
-from .locks import ForkSafeLock
+from .locks import ForkSafe
 from .presented import PresentedChain
 from .reload import Files, Policy, StrPaths, paths_of
 from .revocation import AnyList
@@ -71,7 +71,7 @@ class TrustStore:
     def _hold(self, trust: Snapshot, files: Files | None) -> None:
         self._trust = trust
         self._files = files
-        self._lock = ForkSafeLock() if files is None else files.lock
+        self._guard = ForkSafe() if files is None else files.guard
         self._warnings = WarningLog()
         self._warnings.look(trust)
 
@@ -165,7 +165,7 @@ class TrustStore:
             ValueError: the content is not what it should be. The store keeps what it has.
         """
         if self._files is not None:
-            with self._lock:
+            with self._guard.lock:
                 try:
                     self._trust = self._files.load(self._trust)
                 except Exception as error:
@@ -208,7 +208,7 @@ class TrustStore:
         files, warnings = self._files, self._warnings
         due = warnings.next_look if files is None else min(files.next_look, warnings.next_look)
         now = time.monotonic()
-        if now >= due and self._lock.acquire(blocking=False):
+        if now >= due and self._guard.lock.acquire(blocking=False):
             try:
                 before = self._trust
                 if files is not None and now >= files.next_look:
@@ -216,7 +216,7 @@ class TrustStore:
                 if self._trust is not before or now >= warnings.next_look:
                     warnings.look(self._trust)
             finally:
-                self._lock.release()
+                self._guard.lock.release()
         return self._trust
 
     def __repr__(self) -> str:

@@ -7,7 +7,8 @@ from typing import Any, TypeVar, overload
 
 from asgiref.sync import iscoroutinefunction
 
-from .._gateway import Rule, guarded
+from .._gateway import guarded
+from ..rules import Rule
 from .requests import require
 
 __all__ = ["EXEMPT", "client_cert_exempt", "client_cert_required"]
