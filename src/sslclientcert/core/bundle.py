@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from .certificate import DOES_NOT_PARSE, ParsedCertificate, names_and_serial
 from .crl import RevocationList
@@ -69,6 +69,8 @@ def _parsed(der: bytes, number: int, source: str) -> ParsedBundle:
 
 def _parsed_pkcs7(der: bytes, source: str) -> ParsedBundle:
     """Parse the certificates of PKCS #7, without which cryptography's reader refuses."""
+    from cryptography.hazmat.primitives.serialization import pkcs7  # imports all of the package email
+
     try:
         signed_data = children(children(children(der)[1])[0])
         found = pkcs7.load_der_pkcs7_certificates(der)
