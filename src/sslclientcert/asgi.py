@@ -131,7 +131,7 @@ class ClientCertMiddleware:
                 )
             await self._app(scope, receive, send)
             return
-        exempt = self._exempt is not None and self._exempt(scope)
+        exempt = self._exempt is not None and scope.get("method") != "CONNECT" and self._exempt(scope)
         headers = list(scope["headers"])
         inner = {**scope, "headers": headers}
         try:

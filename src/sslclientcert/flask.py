@@ -124,7 +124,7 @@ class ClientCertState:
         environ = current.environ
         # Flask has routed the request by now; without a rule it is on its way to a 404 or 405.
         route = current.url_rule
-        if route is not None and hasattr(app.view_functions.get(route.endpoint), _EXEMPT):
+        if route and current.method != "CONNECT" and hasattr(app.view_functions.get(route.endpoint), _EXEMPT):
             self._strip(environ)
         else:
             self._identify(environ, required=self.required)

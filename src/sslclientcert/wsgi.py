@@ -114,7 +114,7 @@ class ClientCertMiddleware:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Judge one request; pass it on, or answer it."""
-        exempt = self._exempt is not None and self._exempt(environ)
+        exempt = self._exempt is not None and environ.get("REQUEST_METHOD") != "CONNECT" and self._exempt(environ)
         try:
             identity = None if exempt else self._authenticator.authenticate_environ(environ, required=self._required)
         except ClientCertError as error:

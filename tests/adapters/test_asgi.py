@@ -450,6 +450,18 @@ def test_only_the_exact_path_is_exempt(path: str, ca: ClientCA, application: App
 
 
 @pytest.mark.parametrize(
+    "options", [{}, {"required": False}, {"exempt": lambda _: True}], ids=["required", "optional", "exempt"]
+)
+def test_nobody_opens_a_tunnel(
+    options: dict[str, Any], ca: ClientCA, alice: IssuedCertificate, application: Application
+) -> None:
+    app = ClientCertMiddleware(application, ca.authenticator(trusted_proxies="*"), **options)
+    for headers in ([], alice.scope_headers()):
+        assert status_of(call(app, scope_of(headers, method="CONNECT"))) == 403
+    assert application.scope is None
+
+
+@pytest.mark.parametrize(
     ("root_path", "path", "status"),
     [
         ("/api", "/api/healthz", 200),  # uvicorn --root-path /api, or an application mounted there

@@ -268,6 +268,13 @@ def test_on_an_exempt_path_nothing_is_judged_and_nothing_left(ca: ClientCA, alic
         assert get("/probe/").status_code == 403
 
 
+@pytest.mark.parametrize("path", ["/", "/healthy", "/probe"])
+def test_nobody_opens_a_tunnel(path: str, ca: ClientCA, alice: IssuedCertificate) -> None:
+    with configured({"AUTHENTICATOR": ca.authenticator(), "EXEMPT": ["/probe"], "REQUIRED": False}):
+        for headers in ({}, alice.headers()):
+            assert Client().generic("CONNECT", path, headers=headers).json()["code"] == "proxy_untrusted"
+
+
 def test_a_path_that_does_not_exist_is_none_of_a_strangers_business(ca: ClientCA, alice: IssuedCertificate) -> None:
     with configured({"AUTHENTICATOR": ca.authenticator()}):
         assert get("/no/such/path").status_code == 403

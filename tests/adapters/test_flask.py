@@ -149,6 +149,16 @@ def test_an_exempt_view_needs_no_certificate_and_shows_none(ca: ClientCA, alice:
     assert get(app, ca.expired(), "/healthz", environ_base={"REMOTE_ADDR": "203.0.113.9"}) == (200, "nobody")
 
 
+def test_nobody_opens_a_tunnel(ca: ClientCA, alice: IssuedCertificate) -> None:
+    app = optional(ca.authenticator())
+    app.add_url_rule("/any", "any", name_of_client, methods=["CONNECT"])
+    app.add_url_rule("/exempt", "exempt", healthz, methods=["CONNECT"])
+    for path in ("/any", "/exempt"):
+        for headers in ({}, alice.headers()):
+            reply = app.test_client().open(path, method="CONNECT", headers=headers)
+            assert (reply.get_json() or {}).get("code") == "proxy_untrusted"
+
+
 def test_an_exempt_view_does_not_see_the_raw_headers(ca: ClientCA, alice: IssuedCertificate) -> None:
     app = app_with(ca.authenticator())
     app.add_url_rule("/names", view_func=client_cert_exempt(lambda: ",".join(flask.request.headers.keys()).lower()))

@@ -387,6 +387,19 @@ def test_a_function_may_say_what_is_exempt(ca: ClientCA, application: Applicatio
     assert call(app, {"PATH_INFO": "/healthz", "REQUEST_METHOD": "POST"}).status == "403 Forbidden"
 
 
+@pytest.mark.filterwarnings("ignore:Unknown REQUEST_METHOD")  # the checker does not know CONNECT
+@pytest.mark.parametrize(
+    "options", [{}, {"required": False}, {"exempt": lambda _: True}], ids=["required", "optional", "exempt"]
+)
+def test_nobody_opens_a_tunnel(
+    options: dict[str, Any], ca: ClientCA, alice: IssuedCertificate, application: Application
+) -> None:
+    app = ClientCertMiddleware(application, ca.authenticator(trusted_proxies="*"), **options)
+    for headers in ({}, alice.environ()):
+        assert code_in(call(app, {**headers, "REQUEST_METHOD": "CONNECT"}).body) == "proxy_untrusted"
+    assert application.environ is None
+
+
 # Answers
 
 

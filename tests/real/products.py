@@ -43,6 +43,7 @@ backend shop_app_8080
     http-request set-header X-SSL-Client-DN   %{{+Q}}[ssl_c_s_dn]       if local-offload
     http-request set-header X-SSL-Client-SHA1 %{{+Q}}[ssl_c_sha1,hex]   if local-offload
     http-request set-header X-SSL-Client-Cert %{{+Q}}[ssl_c_der,base64] if local-offload
+    http-request deny if METH_CONNECT or {{ req.hdr(Upgrade) -i h2c }}
     http-request del-header _ -m sub
     server s1 {upstream} weight 100
 

@@ -11,7 +11,10 @@ what it lacks. Of the tests elsewhere, the beginning of the name is given.
 | a header that comes twice | test_a_header_that_comes_twice; test_nginx: test_a_forged_header |
 | a joined list, a stranger's first | test_a_certificate_slid; core/test_properties: test_no_join_of_two_headers |
 | hop-by-hop removal | test_a_verdict_that_apache, test_without_its_verdict, test_with_every_header_removed |
-| chunked trailers | test_trailers_that_haproxy; test_protocols: test_a_trailer; test_probe: test_a_trailer |
+| a tunnel through the proxy | test_a_tunnel_by_connect, test_a_tunnel_by_h2c |
+| | adapters/test_wsgi: test_nobody_opens; adapters/test_asgi: test_nobody_opens |
+| chunked trailers | test_trailers_that_haproxy, test_trailers_that_traffic_server |
+| | test_protocols: test_a_trailer; test_probe: test_a_trailer |
 | trailers that a server joins to an empty header | test_trailers_that_a_server_joins, test_trailers_never_win |
 | XFCC elements through a URI name | test_an_element_smuggled; core/test_decoding: test_an_element_injected |
 | XFCC elements of the client's own | test_an_element_that_a_client_sends |
@@ -30,7 +33,10 @@ what it lacks. Of the tests elsewhere, the beginning of the name is given.
 from __future__ import annotations
 
 import functools
+import json
 import re
+import socket
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -38,16 +44,19 @@ from urllib.parse import quote
 
 import pytest
 from cryptography import x509
+from h2.config import H2Configuration
+from h2.connection import H2Connection
 
 from sslclientcert import PROXIES
 from sslclientcert.cli.proxies import configuration_of
 from sslclientcert.testing import encode
 
 from .conftest import Stage
+from .fronts import Front, front
 from .many_servers import OF_ASGI, OF_WSGI, application
 from .pki import Pki
 from .rigs import RunningProxy, running
-from .servers import PROXY_ADDRESS, Application, Reply, https, plain, raw, tls_context
+from .servers import DEADLINE_SECONDS, PROXY_ADDRESS, Application, Reply, https, plain, raw, tls_context
 
 ATTACKER, VICTIM = "common-name-only", "good"
 NAMES = {"bob": ATTACKER, "alice": VICTIM}
@@ -240,7 +249,7 @@ def haproxy(lines: str, pki: Pki, upstream: Application, folder: Path) -> Iterat
 
 
 def with_trailers(
-    pki: Pki, proxy: RunningProxy, client: str | None, path: str, trailers: list[tuple[str, str]]
+    pki: Pki, proxy: RunningProxy | Front, client: str | None, path: str, trailers: list[tuple[str, str]]
 ) -> Reply:
     """A request whose chunked body has trailers that nobody announced, all in one segment."""
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
@@ -319,6 +328,26 @@ def test_trailers_never_win_where_no_certificate_is_a_value_that_every_join_brea
     assert by_trailers_alone("rfc9440", servers(name), pki, tmp_path) in ("header_malformed", "header_ambiguous")
 
 
+SENDS_NOTHING = """\
+-cond %{SEND_REQUEST_HDR_HOOK} [AND]
+-cond %{HEADER:X-SSL-CERT} =""
+-set-header X-SSL-CERT "(null)"
+"""
+
+
+@pytest.mark.parametrize("name", ["uvicorn httptools", "bjoern"])
+@pytest.mark.parametrize("change", ["", SENDS_NOTHING], ids=["recipe", "without its last lines"])
+def test_trailers_that_traffic_server_forwards_never_win_where_it_says_that_there_is_no_certificate(
+    name: str, change: str, servers: Servers, pki: Pki, tmp_path: Path
+) -> None:
+    with front("traffic-server", pki, servers(name), tmp_path / "front", verifies=False, change=change) as proxy:
+        reply = with_trailers(pki, proxy, None, "/traffic-server", sent_for(pki, VICTIM, "apache")[:1])
+    if change:  # then only the deployment can stop it
+        assert became(reply) == "alice"
+    else:
+        assert became(reply) in ("header_ambiguous", "header_malformed")
+
+
 @pytest.mark.parametrize("name", ["gunicorn", "wsgiref", "uvicorn httptools"])
 def test_a_certificate_slid_in_front_of_a_forwarded_list_is_refused(
     name: str, servers: Servers, pki: Pki, tmp_path: Path
@@ -329,6 +358,98 @@ def test_a_certificate_slid_in_front_of_a_forwarded_list_is_refused(
         assert became(tls(proxy.port, pki, ATTACKER, "/traefik", [])) == "bob"
         reply = tls(proxy.port, pki, ATTACKER, "/traefik", sent_for(pki, VICTIM, "traefik"))
     assert became(reply) == ("header_ambiguous" if name in OF_ASGI else "forwarding_inconsistent")
+
+
+# Tunnels. What a client sends in one, the server takes for the proxy's requests.
+
+
+def data_of(stream: ssl.SSLSocket, number: int) -> bytes:
+    """What is in a stream's frames of data, up to its end. By hand: a tunnel holds more than was announced."""
+    data = received = b""
+    while more := stream.recv(65536):
+        received += more
+        while len(received) >= 9 and len(received) >= (end := 9 + int.from_bytes(received[:3])):
+            kind, flags, of, payload = received[3], received[4], int.from_bytes(received[5:9]), received[9:end]
+            received = received[end:]
+            if of == number and kind == 0:
+                data += payload
+            if (
+                of == number and (kind == 3 or (kind < 2 and flags & 1))
+            ) or kind == 7:  # RST_STREAM, END_STREAM, GOAWAY
+                return data
+    return data
+
+
+@contextmanager
+def connected(proxy: RunningProxy, pki: Pki) -> Iterator[ssl.SSLSocket]:
+    """A connection of a client without a certificate."""
+    with (
+        socket.create_connection((PROXY_ADDRESS, proxy.port), DEADLINE_SECONDS) as plain_stream,
+        tls_context(pki.server_ca, None).wrap_socket(plain_stream, server_hostname=PROXY_ADDRESS) as stream,
+    ):
+        yield stream
+
+
+def h2() -> H2Connection:
+    return H2Connection(H2Configuration(validate_outbound_headers=False))
+
+
+NO_TUNNELS, OTHER_LINES = SET_ALWAYS.split("\n    ", 1)
+
+
+@pytest.mark.parametrize("name", ["uvicorn httptools", "waitress"])
+@pytest.mark.parametrize("lines", [SET_ALWAYS, OTHER_LINES], ids=["recipe", "without its first line"])
+def test_a_tunnel_by_connect_is_not_opened_by_an_exempt_path(
+    name: str, lines: str, servers: Servers, pki: Pki, tmp_path: Path
+) -> None:
+    """Over HTTP/2, HAProxy takes a path for the authority. It opens the tunnel if the application answers with 200."""
+    forged = "".join(f"{header}: {value}\r\n" for header, value in sent_for(pki, VICTIM, "haproxy"))
+    sent = h2()
+    sent.initiate_connection()
+    sent.send_headers(1, [(":method", "CONNECT"), (":authority", "/ready")])
+    sent.send_data(1, f"GET /haproxy HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{forged}\r\n".encode())
+    with haproxy(lines, pki, servers(name), tmp_path) as proxy, connected(proxy, pki) as stream:
+        stream.sendall(sent.data_to_send())
+        told = data_of(stream, 1)
+    assert (b"proxy_untrusted" if lines is OTHER_LINES else b"403 Forbidden") in told
+    assert b"alice" not in told
+
+
+def through_an_upgrade(proxy: RunningProxy, pki: Pki, row: str) -> str:
+    """Who a client without a certificate becomes by a second request, after an upgrade to HTTP/2."""
+    sent = h2()
+    settings = (sent.initiate_upgrade_connection() or b"").decode()
+    lines = ["GET /ready HTTP/1.1", "Host: localhost", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c"]
+    with connected(proxy, pki) as stream:
+        stream.sendall("\r\n".join([*lines, f"HTTP2-Settings: {settings}", "", ""]).encode())
+        status = stream.recv(65536).partition(b"\r\n")[0]
+        if b" 101" not in status:
+            return status.decode()[9:12]
+        request = [(":method", "GET"), (":path", f"/{row}"), (":scheme", "http"), (":authority", "localhost")]
+        sent.send_headers(3, [*request, *sent_for(pki, VICTIM, row)], end_stream=True)
+        stream.sendall(sent.data_to_send())
+        return str(json.loads(data_of(stream, 3))["common_name"])
+
+
+FOR_WEBSOCKETS = """
+    proxy_http_version 1.1;
+    proxy_set_header Upgrade $http_upgrade;
+    proxy_set_header Connection "upgrade";"""
+
+
+@pytest.mark.parametrize("name", ["hypercorn asgi", "hypercorn wsgi"])
+def test_a_tunnel_by_h2c_that_hypercorn_opens_only_the_deployment_can_stop(
+    name: str, servers: Servers, pki: Pki, tmp_path: Path
+) -> None:
+    """What it lacks: another server, or a proxy that does not pass on `Upgrade: h2c`."""
+    found = []
+    for lines in (OTHER_LINES, SET_ALWAYS):
+        with haproxy(lines, pki, servers(name), tmp_path) as proxy:
+            found.append(through_an_upgrade(proxy, pki, "haproxy"))
+    for lines in (FOR_WEBSOCKETS, ""):
+        with nginx(SET_CERTIFICATE + lines, pki, servers(name), tmp_path) as proxy:
+            found.append(through_an_upgrade(proxy, pki, "nginx"))
+    assert found == ["alice", "403", "alice", "200"]
 
 
 APACHE = """

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias, overload
 from .cache import Cache, interned, weight
 from .consistency import Companions
 from .decision import Decision, Reporter, Rule, require_authorized
-from .errors import CertificateMissing, ClientCertError, HeaderTooLarge
+from .errors import CertificateMissing, ClientCertError, HeaderTooLarge, ProxyUntrusted
 from .headers import HeaderReader, HeaderValues, RequestHeaders, read_pem
 from .identity import ClientIdentity
 from .options import OPTIONS, PREFIX, from_environment, options_of, taken_ca
@@ -206,20 +206,23 @@ class ClientCertAuthenticator:
 
     def authenticate_environ(self, environ: Mapping[str, Any], *, required: bool = False) -> ClientIdentity | None:
         """The same for the environ of a WSGI request, which does not show which of two spellings a header had."""
-        path = environ.get("PATH_INFO")
-        return self._authenticate(self._reader.read_environ, environ, peer_of_environ(environ), required, path=path)
+        line = environ.get("REQUEST_METHOD"), environ.get("PATH_INFO")
+        return self._authenticate(self._reader.read_environ, environ, peer_of_environ(environ), required, line=line)
 
     def authenticate_scope(self, scope: Mapping[str, Any], *, required: bool = False) -> ClientIdentity | None:
         """The same for the scope of an ASGI request."""
-        headers, path = scope.get("headers", ()), scope.get("path")
-        return self._authenticate(self._reader.read, headers, peer_of_scope(scope), required, path=path)
+        headers, line = scope.get("headers", ()), (scope.get("method"), scope.get("path"))
+        return self._authenticate(self._reader.read, headers, peer_of_scope(scope), required, line=line)
 
     def _authenticate(
-        self, read: _Read, request: Any, peer: str | None, required: bool, at: _At = None, *, path: str | None = None
+        self, read: _Read, request: Any, peer: str | None, required: bool, at: _At = None, *, line: Any = (None, None)
     ) -> ClientIdentity | None:
         """Read, verify, authorize, and report: every request goes this way."""
-        at, identity = at and moment_of(at), None
+        at, identity, (method, path) = at and moment_of(at), None, line
         try:
+            # HAProxy opens a tunnel if that succeeds: what the client sends in it comes from the proxy's address.
+            if method == "CONNECT":
+                raise ProxyUntrusted("CONNECT could open a tunnel through the proxy, for headers of the client's own")
             if self.proxy.is_environ and read == self._reader.read:
                 self.proxy.require_headers()
             values, size = read(request)

@@ -145,7 +145,7 @@ def judge(request: HttpRequest) -> ClientIdentity | None:
     configured = configuration()
     scope: Mapping[str, Any] | None = getattr(request, "scope", None)
     exempt = (configured.exempt is not None and configured.exempt(request)) or _is_marked(request)
-    if exempt:
+    if exempt and request.method != "CONNECT":
         identity = None
     elif scope is None:
         identity = configured.authenticator.authenticate_environ(request.META, required=configured.required)
