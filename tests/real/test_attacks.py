@@ -261,7 +261,7 @@ def with_trailers(
 SET_ALWAYS = configuration_of(PROXIES["haproxy"]).replace("\n", "\n    ")
 SET_IF_USED = "".join(
     f"http-request del-header {line.split()[2]}\n    {line} if {{ ssl_c_used }}\n    "
-    for line in configuration_of(PROXIES["haproxy"]).splitlines()
+    for line in configuration_of(PROXIES["haproxy"]).splitlines()[1:]  # the first denies tunnels
 )
 
 
@@ -340,12 +340,14 @@ SENDS_NOTHING = """\
 def test_trailers_that_traffic_server_forwards_never_win_where_it_says_that_there_is_no_certificate(
     name: str, change: str, servers: Servers, pki: Pki, tmp_path: Path
 ) -> None:
+    """uvicorn sees the trailers in time if they come in one segment with the head, which is up to Traffic Server."""
+    trailers = sent_for(pki, VICTIM, "apache")[:1]
     with front("traffic-server", pki, servers(name), tmp_path / "front", verifies=False, change=change) as proxy:
-        reply = with_trailers(pki, proxy, None, "/traffic-server", sent_for(pki, VICTIM, "apache")[:1])
+        outcomes = {became(with_trailers(pki, proxy, None, "/traffic-server", trailers)) for _ in range(20)}
     if change:  # then only the deployment can stop it
-        assert became(reply) == "alice"
+        assert "alice" in outcomes
     else:
-        assert became(reply) in ("header_ambiguous", "header_malformed")
+        assert outcomes <= {"certificate_missing", "header_ambiguous", "header_malformed"}
 
 
 @pytest.mark.parametrize("name", ["gunicorn", "wsgiref", "uvicorn httptools"])
