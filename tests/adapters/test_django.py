@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar, cast
 
 import pytest
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 
 from sslclientcert import ClientCertAuthenticator, ClientIdentity, rules
 from sslclientcert.core.options import OPTIONS as OPTIONS_OF_AUTHENTICATOR
@@ -32,7 +34,9 @@ from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.test import Client, RequestFactory, override_settings
+from django.test import AsyncClient, Client, RequestFactory, override_settings
+from django.urls import path as django_path
+from django.utils.decorators import sync_and_async_middleware
 
 from sslclientcert.asgi import ClientCertMiddleware as AsgiMiddleware
 from sslclientcert.django import authenticator, backends, client_cert_required, client_identity, middleware
@@ -40,7 +44,7 @@ from sslclientcert.django.backends import ClientCertBackend
 from sslclientcert.django.middleware import ClientCertMiddleware
 from sslclientcert.django.users import find_user
 
-from .django_project.urls import SEEN
+from .django_project.urls import SEEN, healthy, look
 
 PROJECT = "sslclientcert.django"
 PAGE = Path(__file__).parents[2] / "docs" / "django.md"
@@ -266,6 +270,38 @@ def test_on_an_exempt_path_nothing_is_judged_and_nothing_left(ca: ClientCA, alic
             assert SEEN.identity is None
             assert not [name for name in SEEN.header_names if "cert" in name.lower()]
         assert get("/probe/").status_code == 403
+
+
+@sync_and_async_middleware
+def to_the_other_site(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+    def middleware(request: HttpRequest) -> Any:
+        setattr(request, "urlconf", OTHER_SITE)  # noqa: B010  # as django-hosts does; the stubs want a module's name
+        return get_response(request)
+
+    return markcoroutinefunction(middleware) if iscoroutinefunction(get_response) else middleware
+
+
+OTHER_SITE = (django_path("healthy", look), django_path("healthy/class", healthy), django_path("probe", look))
+
+
+@pytest.mark.parametrize("client", [Client, AsyncClient])
+def test_a_view_is_not_exempt_because_another_site_has_an_exempt_view_at_its_path(
+    client: type[Client | AsyncClient], ca: ClientCA, alice: IssuedCertificate
+) -> None:
+    def ask(url: str, headers: dict[str, str]) -> int:
+        answer: Any = client().get(url, headers=headers)
+        return int((asyncio.run(awaited(answer)) if inspect.isawaitable(answer) else answer).status_code)
+
+    options = {"AUTHENTICATOR": ca.authenticator(), "EXEMPT": ["/probe"]}
+    with configured(options, JUDGE, f"{__name__}.to_the_other_site"):
+        # With a certificate neither: it was ignored. That middleware belongs in front.
+        assert ask("/healthy", {}) == ask("/healthy", alice.headers()) == 403
+        assert not SEEN.reached
+        assert ask("/healthy/class", {}) == ask("/probe", {}) == 200
+
+
+async def awaited(value: Any) -> Any:
+    return await value
 
 
 @pytest.mark.parametrize("path", ["/", "/healthy", "/probe"])

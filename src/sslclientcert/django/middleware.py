@@ -60,8 +60,9 @@ class ClientCertMiddleware(_Middleware):
     reuses its result.
 
     Put it first, or after Django's SecurityMiddleware. Middleware before it, such as a cache, answers every client, and
-    may rewrite `REMOTE_ADDR`. It runs before the URL is resolved, so other clients do not learn which paths exist.
-    Under ASGI it stays in the event loop and does not block.
+    may rewrite `REMOTE_ADDR`. Only middleware that sets `request.urlconf` has to be before it, if there are views of
+    `client_cert_exempt`: others at their paths are rejected. It runs before the URL is resolved, so other clients do
+    not learn which paths exist. Under ASGI it stays in the event loop and does not block.
 
     It removes the raw headers that the authenticator reads from `request.META`, `request.headers` and `request.scope`,
     unless `KEEP_HEADERS` is set.
@@ -79,6 +80,11 @@ class ClientCertMiddleware(_Middleware):
             return self.refuse(request, error)  # type: ignore[no-any-return]
         response: _Response = self.get_response(request)  # awaited by the caller
         return response
+
+    @property
+    def process_view(self) -> Callable[..., Awaitable[None] | None]:
+        """Refuse an anonymous client at a view that is not exempt: a later middleware may have changed the URLconf."""
+        return _view_in_the_loop if self.is_async else _require_of_view
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Answer a request that a view rejects, if no other middleware and no `handler403` does."""
@@ -169,10 +175,23 @@ def _is_marked(request: HttpRequest) -> bool:
     if not (get_resolver(urlconf).url_patterns and EXEMPT):  # the first imports the views
         return False
     try:
-        view = resolve(request.path_info, urlconf).func
+        return _is_exempt(resolve(request.path_info, urlconf).func)
     except Resolver404:
         return False
+
+
+def _is_exempt(view: object) -> bool:
     return getattr(view, "client_cert_exempt", False) is True
+
+
+def _require_of_view(request: HttpRequest, view: object, *_: object) -> None:
+    configured = configuration()
+    if EXEMPT and configured.required and not (_is_exempt(view) or (configured.exempt and configured.exempt(request))):
+        client_identity(request, required=True)
+
+
+async def _view_in_the_loop(*given: Any) -> None:
+    _require_of_view(*given)
 
 
 def _has_handler403() -> bool:

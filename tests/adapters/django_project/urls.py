@@ -14,7 +14,7 @@ from django.views.generic import View
 from sslclientcert import ClientIdentity, rules
 from sslclientcert.django import ClientCertRequiredMixin, client_cert_exempt, client_cert_required, client_identity
 
-__all__ = ["SEEN", "Seen", "header_names", "urlpatterns"]
+__all__ = ["SEEN", "Seen", "header_names", "healthy", "look", "urlpatterns"]
 
 
 @dataclasses.dataclass
