@@ -8,6 +8,7 @@ what it lacks. Of the tests elsewhere, the beginning of the name is given.
 | --- | --- |
 | underscore twins | test_an_underscore_twin, test_a_verdict_of_the_client, test_a_name_without_a_hyphen |
 | | test_where_the_last; test_protocols: test_an_underscore_twin; test_nginx: test_a_forged_header |
+| other spellings | test_spellings_that_cheroot |
 | a header that comes twice | test_a_header_that_comes_twice; test_nginx: test_a_forged_header |
 | a joined list, a stranger's first | test_a_certificate_slid; core/test_properties: test_no_join_of_two_headers |
 | hop-by-hop removal | test_a_verdict_that_apache, test_without_its_verdict, test_with_every_header_removed |
@@ -360,6 +361,25 @@ def test_a_certificate_slid_in_front_of_a_forwarded_list_is_refused(
         assert became(tls(proxy.port, pki, ATTACKER, "/traefik", [])) == "bob"
         reply = tls(proxy.port, pki, ATTACKER, "/traefik", sent_for(pki, VICTIM, "traefik"))
     assert became(reply) == ("header_ambiguous" if name in OF_ASGI else "forwarding_inconsistent")
+
+
+@pytest.mark.parametrize("spelling", ["x-\xdfl-client-cert", "x-ssl-client-cert ", "x-ssl-client-cert\t"], ids=ascii)
+def test_spellings_that_cheroot_takes_for_the_header_come_through_no_proxy(
+    spelling: str, servers: Servers, pki: Pki, tmp_path: Path
+) -> None:
+    """It writes names in capitals as Python does, by which one octet of latin-1 is SS, and strips them."""
+
+    def request(row: str) -> list[bytes]:
+        (_, forged), *_ = sent_for(pki, VICTIM, row)
+        lines = [f"GET /{row} HTTP/1.1", "Host: localhost", "Connection: close", f"{spelling}: {forged}", "", ""]
+        return ["\r\n".join(lines).encode("latin-1")]
+
+    server, context = servers("cheroot"), tls_context(pki.server_ca, pki.client[ATTACKER])
+    assert became(raw(server.address, request("nginx"))) == "alice"
+    with nginx(SET_CERTIFICATE, pki, server, tmp_path) as proxy:
+        assert became(raw((PROXY_ADDRESS, proxy.port), request("nginx"), context)) in ("bob", "400")
+    with haproxy(SET_ALWAYS, pki, server, tmp_path) as proxy:
+        assert became(raw((PROXY_ADDRESS, proxy.port), request("haproxy"), context)) in ("bob", "400")
 
 
 # Tunnels. What a client sends in one, the server takes for the proxy's requests.
