@@ -99,6 +99,11 @@ def test_it_is_refused_when_an_asgi_application_starts(server: ClientCertAuthent
         ClientCertMiddleware(app, server)
 
 
+def test_a_header_of_the_client_is_nothing_that_the_server_sets(store: TrustStore) -> None:
+    with pytest.raises(ValueError, match="'HTTP_SSL_CLIENT_CERT' is a client's header"):
+        ClientCertAuthenticator(store, proxy="environ", header="HTTP_SSL_CLIENT_CERT")
+
+
 @pytest.mark.parametrize("options", [{"trusted_proxies": "10.0.0.7"}, {"shared_secret": ("x-secret", SECRET)}])
 def test_what_cannot_be_checked_may_not_be_said(store: TrustStore, options: Any) -> None:
     with pytest.raises(ValueError, match="guard the server's socket"):

@@ -84,6 +84,8 @@ class Proxy:
         for name in names:
             if not TOKEN.fullmatch(name):
                 raise ValueError(f"proxy {self.name!r}: {name!r} is not a header name (without colon or spaces)")
+            if self.is_environ and name.startswith("HTTP_"):
+                raise ValueError(f"proxy {self.name!r}: {name!r} is a client's header, and not the server's own")
         if len({folded(name) for name in names}) != len(names):
             raise ValueError(f"proxy {self.name!r}: two of its headers have the same name: {', '.join(names)}")
         try:
