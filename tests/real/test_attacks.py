@@ -14,6 +14,7 @@ what it lacks. Of the tests elsewhere, the beginning of the name is given.
 | hop-by-hop removal | test_a_verdict_that_apache, test_without_its_verdict, test_with_every_header_removed |
 | a tunnel through the proxy | test_a_tunnel_by_connect, test_a_tunnel_by_h2c |
 | | adapters/test_wsgi: test_nobody_opens; adapters/test_asgi: test_nobody_opens |
+| a body taken for a request | test_a_body_that_bjoern |
 | chunked trailers | test_trailers_that_haproxy, test_trailers_that_traffic_server |
 | | test_protocols: test_a_trailer; test_probe: test_a_trailer |
 | trailers that a server joins to an empty header | test_trailers_that_a_server_joins, test_trailers_never_win |
@@ -52,6 +53,7 @@ from sslclientcert import PROXIES
 from sslclientcert.cli.proxies import configuration_of
 from sslclientcert.testing import encode
 
+from .apps import SERVED
 from .conftest import Stage
 from .fronts import Front, front
 from .many_servers import OF_ASGI, OF_WSGI, application
@@ -327,6 +329,28 @@ def test_trailers_never_win_where_no_certificate_is_a_value_that_every_join_brea
     name: str, servers: Servers, pki: Pki, tmp_path: Path
 ) -> None:
     assert by_trailers_alone("rfc9440", servers(name), pki, tmp_path) in ("header_malformed", "header_ambiguous")
+
+
+@pytest.mark.parametrize("change", ["", "-rm-header Upgrade\n"], ids=["recipe", "without a line"])
+def test_a_body_that_bjoern_takes_for_a_request_behind_traffic_server(change: str, pki: Pki, tmp_path: Path) -> None:
+    """Its parser ends such a request with its head, whatever length it says."""
+    served = tmp_path / "served"
+    forged = "".join(f"{header}: {value}\r\n" for header, value in sent_for(pki, VICTIM, "apache")[:1])
+    body = f"GET /traffic-server HTTP/1.1\r\nHost: localhost\r\n{forged}\r\n"
+    lines = ["GET /traffic-server HTTP/1.1", "Host: localhost", "Connection: Upgrade", "Upgrade: websocket"]
+    lines += [
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+        f"Content-Length: {len(body)}",
+    ]
+    request = "\r\n".join([*lines, "", body]).encode()
+    with (
+        application("bjoern", pki.bundle, {SERVED: str(served)}) as server,
+        front("traffic-server", pki, server, tmp_path / "front", verifies=False, change=change) as proxy,
+    ):
+        for _ in range(20):
+            raw((PROXY_ADDRESS, proxy.port), [request], tls_context(pki.server_ca, None))
+    assert ("alice" in served.read_text()) == bool(change)  # with the change only the deployment can stop it
 
 
 SENDS_NOTHING = """\
