@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from sslclientcert.core.certificate import (
     FORBIDDEN,
@@ -15,7 +16,7 @@ from sslclientcert.core.certificate import (
     matches_authority_key_identifier,
     names_and_serial,
 )
-from sslclientcert.core.errors import CertificateMalformed
+from sslclientcert.core.errors import CertificateMalformed, CertificateUnsuitable
 from sslclientcert.core.names import canonical
 
 from .judge import openssl_accepts, refusal
@@ -26,11 +27,13 @@ from .pki import (
     aki,
     as_v1,
     authority,
+    basic,
     certify,
     client,
     content_of,
     elements,
     openssl,
+    permitted,
     private_key,
     purposes,
     rewritten,
@@ -38,6 +41,7 @@ from .pki import (
     ski,
     tlv,
     unknown,
+    usage,
 )
 
 ROOT = authority("CN=Root,O=Example")
@@ -85,13 +89,37 @@ def test_an_extension_is_told_by_its_kind() -> None:
     assert parsed(certify("x", ROOT)).path_length is None
 
 
-@pytest.mark.parametrize("oid", FORBIDDEN)
+@pytest.mark.parametrize("oid", ["1.3.6.1.5.5.7.1.7", "1.3.6.1.5.5.7.1.8", "1.3.6.1.5.5.7.1.14"])
 @pytest.mark.parametrize("critical", [True, False])
 def test_an_extension_that_changes_who_it_speaks_for_is_unprocessed_critical_or_not(oid: str, critical: bool) -> None:
     value = {"1.3.6.1.5.5.7.1.14": "300c300a06082b06010505071501"}.get(oid, "3000")
     one = parsed(client("x", ROOT, extra=[(unknown(oid, bytes.fromhex(value)), critical)]))
     assert one.unprocessed is not None
     assert one.unprocessed.dotted_string == oid
+    assert oid in FORBIDDEN
+
+
+@pytest.mark.parametrize(
+    "extension",
+    [
+        basic(ca=False),
+        x509.CertificatePolicies([x509.PolicyInformation(x509.ObjectIdentifier("2.5.29.32.0"), None)]),
+        x509.CRLDistributionPoints(
+            [x509.DistributionPoint([x509.UniformResourceIdentifier("http://a.example")], None, None, None)]
+        ),
+        purposes("CLIENT_AUTH"),
+        x509.InhibitAnyPolicy(0),
+        usage("digital_signature"),
+        permitted(x509.DNSName("a.example")),
+        x509.OCSPNoCheck(),
+        x509.PolicyConstraints(0, None),
+        unknown("2.5.29.33", bytes.fromhex("300c300a06032a030406032a0305")),  # policy mappings
+        sans(x509.DNSName("a.example")),
+    ],
+    ids=lambda extension: extension.oid.dotted_string,
+)
+def test_an_extension_that_openssl_processes_may_be_critical(extension: x509.ExtensionType) -> None:
+    assert parsed(client("x", ROOT, extra=[(extension, True)])).unprocessed is None
 
 
 def test_an_unknown_extension_is_unprocessed_only_if_it_is_critical() -> None:
@@ -143,6 +171,16 @@ def test_a_name_in_an_extension_that_cannot_be_compared_does_not_parse(
     assert not openssl_accepts(leaf, ROOT)
 
 
+@pytest.mark.parametrize("position", [pytest.param(3, id="issuer"), pytest.param(5, id="subject")])
+def test_a_certificate_with_a_name_that_has_no_text_does_not_parse(position: int) -> None:
+    # Latin-1 in a TeletexString: OpenSSL compares it, cryptography has no text for it, and messages need one.
+    name = tlv(0x30, tlv(0x31, tlv(0x30, bytes.fromhex("0603550403"), tlv(0x14, b"M\xfcller"))))
+    assert canonical(name)
+    odd = x509.load_der_x509_certificate(with_parts(position, name))
+    with pytest.raises(ValueError, match="asn1"):
+        ParsedCertificate(odd)
+
+
 def test_what_can_be_told_of_a_certificate_that_does_not_parse_is_its_serial_number_name_and_key() -> None:
     one = parsed(ALICE)
     told = Outline(0xABC, one.subject, one.spki)
@@ -151,6 +189,7 @@ def test_what_can_be_told_of_a_certificate_that_does_not_parse_is_its_serial_num
     assert names_and_serial(as_v1(ALICE, ROOT).der) == told
     assert names_and_serial(with_parts(1, tlv(0x02, b"\x85"))) == told._replace(serial=-123)
     assert names_and_serial(with_parts(5, tlv(0x30, tlv(0x31, tlv(0x30, b"\x05\x00"))))) == Outline(0xABC)
+    assert names_and_serial(tlv(0x30, tlv(0x30, tlv(0x02, b"\x05")))) == Outline(5)
 
 
 @pytest.mark.parametrize(
@@ -162,6 +201,25 @@ def test_what_can_be_told_of_a_certificate_that_does_not_parse_is_its_serial_num
 )
 def test_of_what_is_no_certificate_nothing_can_be_told_and_nothing_is_raised(der: bytes) -> None:
     assert names_and_serial(der) == Outline()
+
+
+# Its key
+
+
+@pytest.mark.parametrize("error", [ValueError, TypeError, UnsupportedAlgorithm])
+def test_a_key_that_cryptography_cannot_load_is_refused_whatever_it_raises(error: type[Exception]) -> None:
+    # OpenSSL may have been built without a curve. Then cryptography raises UnsupportedAlgorithm.
+    class WithoutKey:
+        subject, serial_number = ALICE.certificate.subject, 0xABC
+
+        def public_key(self) -> None:
+            raise error("no key")
+
+    one = parsed(ALICE)
+    one.certificate = WithoutKey()  # type: ignore[assignment]
+    with pytest.raises(CertificateUnsuitable, match="secp256r1 key that cannot be used"):
+        _ = one.key
+    assert not parsed(client("bob", ALICE)).is_signed_by(one)
 
 
 # Who may have issued it
