@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
 from sslclientcert.core.certificate import ParsedCertificate
 from sslclientcert.core.crl import RevocationList
 from sslclientcert.core.der import children
 from sslclientcert.core.errors import CertificateUnsuitable, CertificateUntrusted, ClientCertError
-from sslclientcert.core.signatures import kind_of_key, made_signature, scheme_of
+from sslclientcert.core.signatures import Scheme, kind_of_key, made_signature, scheme_of
 
 from .judge import answers, openssl_accepts, refusal, verify
 from .pki import (
@@ -141,6 +141,7 @@ def test_what_an_rsassa_pss_signature_says_of_its_trailer_must_be_left_out() -> 
     longer = tlv(0x30, oid, tlv(0x30, content_of(parameters), tlv(0xA3, tlv(0x02, b"\1"))))
     assert ParsedCertificate(leaf.certificate).scheme is not None
     assert scheme_of(longer, leaf.certificate) is None
+    assert scheme_of(tlv(0x30, oid), leaf.certificate) is None
 
 
 SHA_256, UNKNOWN_HASH = "300d06096086480165030402010500", "300d06096086480165030402630500"
@@ -162,6 +163,7 @@ def test_an_rsassa_pss_signature_with_parameters_that_are_not_supported_has_no_s
     parts[2] = tlv(0x30, elements(content_of(outer))[0], bytes.fromhex(parameters))
     odd = x509.load_der_x509_certificate(tlv(0x30, tlv(0x30, *parts), parts[2], signature))
     assert scheme_of(parts[2], odd) is None
+    assert "not supported" in refusal(CertificateUnsuitable, Party(odd, leaf.key), RSA_ROOT)
 
 
 @pytest.mark.parametrize("digest", [hashes.SHA256(), hashes.SHA384(), hashes.SHA512()])
@@ -225,6 +227,86 @@ def test_an_anchor_that_says_its_algorithm_in_two_ways_is_no_less_an_anchor() ->
 )
 def test_a_key_is_called_by_its_kind_and_one_that_is_not_used_has_none(kind: str, expected: str | None) -> None:
     assert ParsedCertificate(certify("x", ROOT, key=kind).certificate).key_kind == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "identifier"),
+    [
+        ("RSA", algorithm("1.2.840.113549.1.1.1", NULL)),
+        ("RSA", algorithm("1.2.840.113549.1.1.1")),
+        ("RSASSA-PSS", algorithm("1.2.840.113549.1.1.10")),
+        *(
+            (kind, algorithm("1.2.840.10045.2.1", x509_oid(curve)))
+            for kind, curve in (
+                ("secp224r1", "1.3.132.0.33"),
+                ("secp256r1", "1.2.840.10045.3.1.7"),
+                ("secp384r1", "1.3.132.0.34"),
+                ("secp521r1", "1.3.132.0.35"),
+                ("secp256k1", "1.3.132.0.10"),
+                ("brainpoolP256r1", "1.3.36.3.3.2.8.1.1.7"),
+                ("brainpoolP384r1", "1.3.36.3.3.2.8.1.1.11"),
+                ("brainpoolP512r1", "1.3.36.3.3.2.8.1.1.13"),
+            )
+        ),
+        ("Ed25519", algorithm("1.3.101.112")),
+        ("Ed448", algorithm("1.3.101.113")),
+        *(
+            (f"ML-DSA-{size}", algorithm(f"2.16.840.1.101.3.4.3.{last}"))
+            for size, last in ((44, 17), (65, 18), (87, 19))
+        ),
+    ],
+)
+def test_every_kind_of_key_that_is_used_is_told_by_its_algorithm(kind: str, identifier: bytes) -> None:
+    assert kind_of_key(identifier) == kind
+
+
+CURVES = frozenset({f"secp{name}" for name in ("224r1", "256r1", "384r1", "521r1", "256k1")})
+CURVES |= {f"brainpoolP{bits}r1" for bits in (256, 384, 512)}
+DIGESTS = ("sha224", "sha256", "sha384", "sha512", "sha3-224", "sha3-256", "sha3-384", "sha3-512")
+RSA_OIDS = [
+    *(f"1.2.840.113549.1.1.{last}" for last in (14, 11, 12, 13)),
+    *(f"2.16.840.1.101.3.4.3.{last}" for last in (13, 14, 15, 16)),
+]
+ECDSA_OIDS = [
+    *(f"1.2.840.10045.4.3.{last}" for last in (1, 2, 3, 4)),
+    *(f"2.16.840.1.101.3.4.3.{last}" for last in (9, 10, 11, 12)),
+]
+
+
+@pytest.mark.parametrize(("oid", "digest"), list(zip(RSA_OIDS, DIGESTS, strict=True)))
+def test_every_pkcs_1_signature_is_told_with_its_null_and_without_it(oid: str, digest: str) -> None:
+    for parameters in ((), (NULL,)):
+        scheme = scheme_of(algorithm(oid, *parameters), ROOT.certificate)
+        assert scheme is not None
+        assert scheme.hash is not None
+        assert (scheme.keys, scheme.hash.name) == (frozenset({"RSA"}), digest)
+        assert isinstance(scheme.padding, padding.PKCS1v15)
+
+
+@pytest.mark.parametrize(("oid", "digest"), list(zip(ECDSA_OIDS, DIGESTS, strict=True)))
+def test_every_ecdsa_signature_is_told_without_parameters_alone(oid: str, digest: str) -> None:
+    scheme = scheme_of(algorithm(oid), ROOT.certificate)
+    assert scheme is not None
+    assert scheme.hash is not None
+    assert (scheme.keys, scheme.hash.name, scheme.padding) == (CURVES, digest, None)
+    assert scheme_of(algorithm(oid, NULL), ROOT.certificate) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "oid"),
+    [
+        *(("Ed25519", "1.3.101.112"), ("Ed448", "1.3.101.113"), ("ML-DSA-44", "2.16.840.1.101.3.4.3.17")),
+        *(("ML-DSA-65", "2.16.840.1.101.3.4.3.18"), ("ML-DSA-87", "2.16.840.1.101.3.4.3.19")),
+    ],
+)
+def test_a_signature_without_a_hash_is_made_by_the_kind_of_key_that_has_its_algorithm(kind: str, oid: str) -> None:
+    assert scheme_of(algorithm(oid), ROOT.certificate) == Scheme(frozenset({kind}))
+
+
+@pytest.mark.parametrize("digest", [hashes.SHA224(), hashes.SHA3_256(), hashes.SHA3_512()])
+def test_an_rsassa_pss_signature_may_have_any_strong_hash(digest: hashes.HashAlgorithm) -> None:
+    leaf = client("alice", RSA_ROOT, digest=digest, pss_salt=32)
+    assert verify(leaf, RSA_ROOT).common_name == "alice"
 
 
 @pytest.mark.parametrize(
@@ -309,7 +391,21 @@ def test_a_key_of_another_kind_than_the_scheme_made_no_signature_and_raises_noth
         for other in schemes:
             if one is not other:
                 assert one.scheme is not None
-                assert not made_signature(other.key, one.scheme, one.certificate.signature, b"data")
+                assert made_signature(other.key, one.scheme, one.certificate.signature, b"data") is False
+
+
+def test_a_key_too_short_for_the_hash_of_a_pss_signature_made_none_and_raises_nothing() -> None:
+    short = rsa.RSAPublicNumbers(65537, (1 << 512) - 159).public_key()
+    scheme = Scheme(frozenset({"RSA"}), hashes.SHA512(), padding.PSS(padding.MGF1(hashes.SHA512()), 32))
+    assert made_signature(short, scheme, bytes(64), b"data") is False
+
+
+def test_a_signature_on_a_curve_is_not_taken_for_one_with_a_padding_of_rsa() -> None:
+    parsed = ParsedCertificate(ROOT.certificate)
+    signed, signature = children(ROOT.der)[0], ROOT.certificate.signature
+    assert parsed.scheme is not None
+    assert made_signature(parsed.key, parsed.scheme, signature, signed)
+    assert not made_signature(parsed.key, parsed.scheme._replace(padding=padding.PKCS1v15()), signature, signed)
 
 
 def test_pkcs_1_and_pss_are_not_taken_for_each_other() -> None:
