@@ -217,6 +217,12 @@ def test_a_root_that_does_not_parse_stands_for_its_cross_certificate_by_name_and
     assert anchors_of(other_key, CROSS, ABSENT) == [CROSS, ABSENT]
 
 
+def test_a_certificate_that_does_not_parse_hides_no_fault_of_a_forwarded_chain_of_another_name() -> None:
+    weak = say_sha_1(authority("Weak", ABSENT, key=KEYS[3]))
+    for bundle in ((ROOT,), (ROOT, authority("Elsewhere", key=KEYS[4], extra=[BROKEN]))):
+        assert "'CN=Weak'" in refusal(CertificateUnsuitable, client("alice", weak), *bundle, forwarded=[weak])
+
+
 def test_a_certificate_that_does_not_parse_stands_for_none_of_another_name() -> None:
     broken = authority("Elsewhere", key=LOWER.key, extra=[BROKEN])
     assert anchors_of(LOWER, broken) == [LOWER]
@@ -280,6 +286,18 @@ def test_a_new_key_of_another_kind_signed_by_the_old_one_does_not_count_as_self_
     assert unusable_of(new, ROOT) == []
     assert names(verify(client("alice", new), ROOT, new)) == ["alice", "Root", "Root"]
     assert openssl_accepts(client("alice", new), ROOT, new)
+
+
+def test_a_new_key_for_rsassa_pss_alone_signed_by_pkcs_1_does_not_count_as_self_signed_without_identifiers() -> None:
+    def restrict(parts: list[bytes]) -> None:
+        parts[6] = tlv(0x30, tlv(0x30, bytes.fromhex("06092a864886f70d01010a")), elements(content_of(parts[6]))[1])
+
+    old, key = authority("Root", key="RSA-2048"), private_key("RSA-2048", 1)
+    new = with_change(authority("Root", old, key=key, without=NO_IDENTIFIERS), restrict, old)
+    leaf = client("alice", new, pss_salt=32)
+    assert anchors_of(new, old) == anchors_of(old, new) == [old]
+    assert unusable_of(new, old) == []
+    assert answers(leaf, old, new) == (True, True)
 
 
 def test_a_weak_signature_by_a_key_of_another_kind_does_not_count_as_ones_own() -> None:
