@@ -51,6 +51,8 @@ from .pki import (
     purposes,
     revocation_list,
     sans,
+    tlv,
+    unknown,
 )
 
 ROOT = authority("Root")
@@ -574,6 +576,18 @@ def test_of_two_paths_of_one_length_the_one_that_broke_the_later_rule_is_told() 
         assert "'CN=alice'" in refusal(CertificateRevoked, leaf, *bundle, crls=lists)
 
 
+@pytest.mark.parametrize("padded", ["usable", "expired"])
+def test_the_later_rule_is_told_whichever_of_the_two_cas_has_the_greater_der(padded: str) -> None:
+    long = (unknown(value=tlv(0x04, bytes(300))), False)
+    good = authority("Root", extra=[long] if padded == "usable" else ())
+    old = authority("Root", start=NOW - 9 * DAY, end=NOW - DAY, extra=[long] if padded == "expired" else ())
+    assert (good.der > old.der) is (padded == "usable")
+    leaf = client("alice", good)
+    lists = [revocation_list(good, leaf.certificate.serial_number)]
+    for bundle in ((good, old), (old, good)):
+        refusal(CertificateRevoked, leaf, *bundle, crls=lists)
+
+
 def test_a_path_that_is_too_deep_came_further_than_one_whose_first_ca_has_expired() -> None:
     expired = authority("Lower", ROOT, key=KEYS[0], start=NOW - 9 * DAY, end=NOW - DAY)
     middle = authority("Middle", ROOT, key=KEYS[3])
@@ -673,6 +687,15 @@ def test_of_several_good_paths_the_one_by_the_ca_that_ends_last_is_the_answer_in
         assert verify(leaf, *order, forwarded=middle).chain[1:] == (middle[1].certificate, roots[1].certificate)
     for forwarded in itertools.permutations(middle):
         assert verify(leaf, *roots, forwarded=forwarded).chain[1:] == (middle[1].certificate, roots[1].certificate)
+
+
+def test_of_several_good_paths_by_cas_that_end_at_once_one_is_the_answer_in_any_order() -> None:
+    roots = [authority("Root", serial=number) for number in (1, 2, 3)]
+    middle = [authority("Lower", roots[0], key=KEYS[0], serial=number) for number in (4, 5, 6)]
+    leaf = client("alice", middle[0])
+    found = {verify(leaf, *order, forwarded=middle).chain for order in itertools.permutations(roots)}
+    found |= {verify(leaf, *roots, forwarded=order).chain for order in itertools.permutations(middle)}
+    assert len(found) == 1
 
 
 def test_where_a_ca_on_the_path_has_no_list_another_path_may_have_all() -> None:
