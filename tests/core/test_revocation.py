@@ -196,6 +196,13 @@ def test_what_a_list_that_has_yet_to_begin_revokes_is_revoked_while_there_is_no_
             assert judge(revocation_list(ROOT), *lists, later, revocation=revocation) == "certificate_revoked"
 
 
+def test_what_the_newer_of_two_stale_lists_no_longer_names_is_not_revoked() -> None:
+    older = revocation_list(LOWER, SERIAL, start=NOW - 19 * DAY, end=NOW - 8 * DAY)
+    newer = revocation_list(LOWER, **STALE)
+    for lists in ((older, newer), (newer, older)):
+        assert judge(*lists, revocation="if-available") == ""
+
+
 def test_a_list_that_cannot_be_used_revokes_nothing_by_the_entries_in_front_of_the_fault() -> None:
     odd = revoked_entry(SERIAL + 1, (unknown(), True))
     for own in (SERIAL, ROOT.certificate.serial_number):
@@ -446,6 +453,18 @@ def test_a_list_that_cannot_be_used_stops_no_application_and_no_other_issuer(
     assert any("cannot be used" in warning and fault in warning for warning in trust.status().warnings)
 
 
+def test_a_list_that_is_an_object_and_does_not_parse_is_refused() -> None:
+    def rename(parts: list[bytes]) -> None:
+        value = tlv(0x14, b"M\xfcller")  # a TeletexString that is not ASCII: cryptography has no text for it
+        parts[2] = tlv(0x30, tlv(0x31, tlv(0x30, bytes.fromhex("0603550403"), value)))
+
+    good = revocation_list(LOWER)
+    odd = x509.load_der_x509_crl(rewritten(good.public_bytes(Encoding.DER), LOWER.key, rename))
+    for lists in ((odd,), (good, odd)):
+        with pytest.raises(ValueError, match="the trust store: it does not parse"):
+            store(*lists)
+
+
 def test_what_is_revoked_by_another_list_is_revoked_beside_one_that_cannot_be_used() -> None:
     odd = revocation_list(LOWER, extensions=[(unknown(), True)])
     assert judge(revocation_list(ROOT), odd, revocation_list(LOWER, SERIAL)) == "certificate_revoked"
@@ -600,6 +619,13 @@ def test_a_partition_that_is_named_by_a_directory_name_is_compared_in_canonical_
     one = partition(tmp_path, "critical,fullname:dirName:point", point="O=Example\nCN=Partition 1\n")
     assert below_root(one, leaf=at_points(point_of(directory("CN=partition  1,O=EXAMPLE")))) == ""
     assert below_root(one, leaf=at_points(point_of(directory("CN=partition 2,O=EXAMPLE")))) == "revocation_unknown"
+
+
+def test_the_distribution_point_of_a_list_is_quoted_in_the_detail() -> None:
+    point = issuing([x509.UniformResourceIdentifier("http://ca.example/\nforged")])
+    told = detail(revocation_list(ROOT), revocation_list(LOWER, extensions=[(point, True)]))
+    assert "http://ca.example/" in told
+    assert told.isprintable()
 
 
 def test_several_partitions_stand_in_one_file(tmp_path: Path) -> None:
@@ -852,6 +878,19 @@ def test_an_answer_does_not_outlast_the_start_of_a_newer_list() -> None:
     assert period(store(*lists), LEAF, NOW)[1] <= FUTURE["start"]
 
 
+def test_an_answer_does_not_outlast_the_nextupdate_of_its_list_where_the_next_one_revokes_and_has_yet_to_begin() -> (
+    None
+):
+    # Within the allowance the old list is still current. Without it none is, and the one to come is asked.
+    leaf, end = client("alice", ROOT), NOW + MINUTE / 2
+    lists = [revocation_list(ROOT, end=end), revocation_list(ROOT, leaf.certificate.serial_number, **FUTURE)]
+    trust = TrustStore([ROOT.certificate], crls=lists, clock_skew=60)
+    until = period(trust, leaf, NOW)[1]
+    assert until == end + dt.timedelta(microseconds=1)
+    with pytest.raises(CertificateRevoked):
+        period(trust, leaf, until)
+
+
 def test_an_answer_does_not_outlast_the_start_of_a_delta() -> None:
     leaf = client("alice", ROOT)
     later = delta(leaf.certificate.serial_number, **FUTURE)
@@ -864,6 +903,7 @@ def test_lists_that_are_not_asked_do_not_limit_an_answer() -> None:
 
 
 HOUR = dt.timedelta(hours=1)
+MINUTE = dt.timedelta(minutes=1)
 
 
 @st.composite
