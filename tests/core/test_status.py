@@ -21,6 +21,7 @@ from .pki import (
     DAY,
     NOW,
     Party,
+    aki,
     authority,
     client,
     pem_of,
@@ -226,6 +227,17 @@ def test_partitions_and_deltas_are_warned_about_each_for_itself() -> None:
         revocation_list(ROOT, extensions=[(x509.DeltaCRLIndicator(1), True)], **period),
     ]
     assert len(TrustStore([ROOT.certificate], crls=[*late, revocation_list(ROOT)]).status().warnings) == 2
+
+
+def test_the_lists_of_two_keys_of_one_name_are_warned_about_each_for_itself() -> None:
+    renewed = authority("Root", key=private_key("P-256", 7), end=NOW + 400 * DAY)
+    old, new = ([(aki(ca.key), False)] for ca in (ROOT, renewed))
+    lists = [
+        revocation_list(ROOT, start=NOW - 9 * DAY, end=NOW - 2 * DAY, extensions=old),
+        revocation_list(renewed, extensions=new),
+    ]
+    store = TrustStore([ROOT.certificate, renewed.certificate], crls=lists)
+    assert any("ended" in warning for warning in store.status().warnings)
 
 
 def test_a_failed_reload_is_seen_until_the_next_one_that_succeeds(files: tuple[Path, Path]) -> None:
