@@ -199,6 +199,30 @@ def test_texts_that_mean_one_name_are_recognised(text: str) -> None:
     assert is_openssl_text_of(subject_of("one common name"), text)
 
 
+# The types of attributes by arc, those of the objects that OpenSSL 3.0 has names for.
+TYPES_BY_ARC: dict[str, list[int]] = {
+    "2.5.4": [*range(3, 35), *range(41, 52), 54, 65, 72, *range(97, 101)],
+    "0.9.2342.19200300.100.1": [*range(1, 16), *range(20, 27), *range(28, 32), *range(37, 50), 56],
+    "1.2.840.113549.1.9": [1, 2, 7, 8, 20],
+    "1.2.643.3.131.1": [1],
+    "1.2.643.100": [1, 3, 5],
+    "1.3.6.1.4.1.311.60.2.1": [1, 2, 3],
+}
+
+
+@pytest.mark.parametrize("arc", TYPES_BY_ARC)
+def test_every_type_of_attribute_has_the_name_that_openssl_prints(arc: str) -> None:
+    subject = encoded([[text("x", f"{arc}.{number}")] for number in TYPES_BY_ARC[arc]])
+
+    def swap(parts: list[bytes]) -> None:
+        parts[5] = subject
+
+    der = rewritten(certify("placeholder", ROOT).der, ROOT.key, swap)
+    name, shown = x509.load_der_x509_certificate(der).subject, printed(der)
+    assert is_openssl_text_of(name, shown)
+    assert rfc4514(name).replace("STREET=", "street=") == shown
+
+
 @pytest.mark.parametrize("what", ["empty", "empty value"])
 def test_an_empty_name_has_an_empty_text_and_no_other_name_has(what: str) -> None:
     assert is_openssl_text_of(subject_of(what), "") is (what == "empty")
@@ -378,6 +402,10 @@ ALIKE: dict[str, list[list[list[Attribute]]]] = {
     "their decomposition": [[[text("Mu\u0308ller")]]],
     "another type": [[[text("Test CA", ORG)]]],
     "a set in any order": [[[text("a"), text("b", ORG)]], [[text("B", ORG), text("A")]]],
+    "a set whose order in DER is that of the string types": [
+        [[text("c"), text("b", tag=PRINTABLE)]],
+        [[text("b"), text("c")]],
+    ],
     "a sequence": [[[text("a")], [text("b", ORG)]]],
     "the other sequence": [[[text("b", ORG)], [text("a")]]],
     "an attribute twice in a set": [[[text("a"), text("a")]]],
