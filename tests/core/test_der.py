@@ -32,6 +32,7 @@ def test_an_element_is_read_where_it_starts_and_may_be_followed_by_others() -> N
         *(
             b"\x30\x80",
             b"\x30\x80\x00\x00",
+            pytest.param(b"\x30\x80" + bytes(128), id="3080 and 128 octets"),
             b"\x30\x84\x00\x00\x00\x01",
             b"\x30\x85\x00\x00\x00\x00\x00",
             *(b"\x30\xff", b"\x30\x83\xff\xff\xff"),
