@@ -138,6 +138,27 @@ def test_a_root_whose_key_is_not_supported_counts_as_self_signed_by_the_family_o
     assert "not supported" in refusal(CertificateUnsuitable, client("alice", odd), odd)
 
 
+@pytest.mark.parametrize(
+    ("kind", "oid"),
+    [
+        pytest.param("P-256", "2a8648ce3d0401", id="ECDSA"),
+        pytest.param("RSA-2048", "2a864886f70d010105", id="RSA"),
+        pytest.param("DSA-2048", "2a8648ce380403", id="DSA"),
+    ],
+)
+def test_a_root_signed_with_sha_1_counts_as_self_signed_by_the_family_of_its_key(kind: str, oid: str) -> None:
+    algorithm = tlv(0x30, tlv(0x06, bytes.fromhex(oid)))
+    signed, _, signature = elements(content_of(ROOT.der))
+    parts = elements(content_of(signed))
+    parts[2], parts[6] = algorithm, spki_of(private_key(kind, 1).public_key())
+    old = Party(x509.load_der_x509_certificate(tlv(0x30, tlv(0x30, *parts), algorithm, signature)), ROOT.key)
+    # Next to another certificate of its name it is an anchor only if it counts as self-signed.
+    assert anchors_of(old, ROOT) == [old, ROOT]
+    parts[6] = spki_of(KEYS[3].public_key() if kind != "P-256" else private_key("RSA-2048").public_key())
+    other = Party(x509.load_der_x509_certificate(tlv(0x30, tlv(0x30, *parts), algorithm, signature)), ROOT.key)
+    assert anchors_of(other, ROOT) == [ROOT]
+
+
 def test_a_root_of_an_unknown_algorithm_counts_as_self_signed_if_its_key_and_its_signature_have_that_one() -> None:
     algorithm = tlv(0x30, tlv(0x06, bytes.fromhex("2a030401")))
     signed, _, signature = elements(content_of(ROOT.der))

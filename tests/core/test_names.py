@@ -220,7 +220,7 @@ def test_every_type_of_attribute_has_the_name_that_openssl_prints(arc: str) -> N
     der = rewritten(certify("placeholder", ROOT).der, ROOT.key, swap)
     name, shown = x509.load_der_x509_certificate(der).subject, printed(der)
     assert is_openssl_text_of(name, shown)
-    assert rfc4514(name).replace("STREET=", "street=") == shown
+    assert rfc4514(name) == shown.replace("street=", "STREET=")
 
 
 @pytest.mark.parametrize("what", ["empty", "empty value"])
