@@ -390,6 +390,13 @@ def test_a_leaf_that_bears_the_name_of_its_issuer_is_bound() -> None:
     assert answers(leaf, root) == (False, False)
 
 
+@pytest.mark.parametrize("constraint", [only(directory("O=Example")), never(tlv(0xA4, b"\x30\x00"))])
+def test_an_empty_subject_is_no_directory_name_that_constraints_bind(constraint: Extension) -> None:
+    root = authority("Root", extra=[constraint])
+    leaf = client(x509.Name([]), root, extra=[(sans(x509.DNSName("a.example.org")), True)])
+    assert answers(leaf, root) == (True, True)
+
+
 def test_a_v1_leaf_is_bound_by_its_subject() -> None:
     root = authority("Root", extra=[only(dns("example.org"), directory("O=Clients"))])
     for subject, expected in (("CN=alice,O=Clients", True), ("CN=alice", False), ("CN=a.example.com,O=Clients", False)):
