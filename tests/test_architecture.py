@@ -218,7 +218,7 @@ KERNEL = (
     *("validation", "links", "certificate", "policy", "constraints", "signatures", "names"),
     *("revocation", "crl"),
 )
-MOST_CODE = {"src": 7_325, "core": 3_727, "kernel": 1_241}  # the budgets: 6,700, 3,100 and 1,250
+MOST_CODE = {"src": 7_345, "core": 3_731, "kernel": 1_237}  # the budgets: 6,700, 3,100 and 1,250
 MOST_LINES_OF_A_CORE_MODULE = 330
 MOST_LINES_OF_A_FUNCTION = 40
 

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 import logging
 import subprocess
 import sys
+import types
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from io import StringIO
@@ -44,6 +46,7 @@ from sslclientcert.django.backends import ClientCertBackend
 from sslclientcert.django.middleware import ClientCertMiddleware
 from sslclientcert.django.users import find_user
 
+from .django_project.branded import handler403
 from .django_project.urls import SEEN, healthy, look
 
 PROJECT = "sslclientcert.django"
@@ -281,23 +284,31 @@ def to_the_other_site(get_response: Callable[[HttpRequest], Any]) -> Callable[[H
     return markcoroutinefunction(middleware) if iscoroutinefunction(get_response) else middleware
 
 
-OTHER_SITE = (django_path("healthy", look), django_path("healthy/class", healthy), django_path("probe", look))
+OTHER_SITE: Any = types.ModuleType("other_site")
+OTHER_SITE.urlpatterns = [
+    django_path("healthy", look),
+    django_path("healthy/class", healthy),
+    django_path("probe", look),
+]
 
 
 @pytest.mark.parametrize("client", [Client, AsyncClient])
 def test_a_view_is_not_exempt_because_another_site_has_an_exempt_view_at_its_path(
-    client: type[Client | AsyncClient], ca: ClientCA, alice: IssuedCertificate
+    client: type[Client | AsyncClient], ca: ClientCA, alice: IssuedCertificate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def ask(url: str, headers: dict[str, str]) -> int:
+    def ask(url: str, headers: dict[str, str]) -> HttpResponse:
         answer: Any = client().get(url, headers=headers)
-        return int((asyncio.run(awaited(answer)) if inspect.isawaitable(answer) else answer).status_code)
+        return cast("HttpResponse", asyncio.run(awaited(answer)) if inspect.isawaitable(answer) else answer)
 
     options = {"AUTHENTICATOR": ca.authenticator(), "EXEMPT": ["/probe"]}
     with configured(options, JUDGE, f"{__name__}.to_the_other_site"):
         # With a certificate neither: it was ignored. That middleware belongs in front.
-        assert ask("/healthy", {}) == ask("/healthy", alice.headers()) == 403
+        for headers in ({}, alice.headers()):
+            assert json.loads(ask("/healthy", headers).content)["code"] == "certificate_missing"
         assert not SEEN.reached
-        assert ask("/healthy/class", {}) == ask("/probe", {}) == 200
+        assert ask("/healthy/class", {}).status_code == ask("/probe", {}).status_code == 200
+        monkeypatch.setattr(OTHER_SITE, "handler403", handler403, raising=False)
+        assert ask("/healthy", {}).content.startswith(b"our own page: certificate_missing")
 
 
 async def awaited(value: Any) -> Any:

@@ -27,11 +27,11 @@ from .validation import Snapshot, validate
 __all__ = ["DEFAULT_MAX_HEADER_BYTES", "ClientCertAuthenticator", "Decision", "overridden"]
 
 DEFAULT_MAX_HEADER_BYTES = 65536
-"""Larger than any header that gunicorn (8190), Envoy (60 KB) or hypercorn (64 KB) let through by default; a leaf with a
-post-quantum key is 11 KB, a chain of four RSA certificates 8 KB."""
+"""As large as servers let through by default: gunicorn 8190 bytes, Envoy 60 KB, hypercorn 64 KB."""
 
 _UNSAID: Any = ...
 _At: TypeAlias = dt.datetime | None
+_Line: TypeAlias = tuple[str | None, str | None]  # the method and the path of a request
 _Read: TypeAlias = Callable[[Any], tuple[HeaderValues, int]]
 _PEM = Proxy(name="PEM", certificate_header="certificate", certificate_encoding="folded-pem")
 
@@ -215,14 +215,13 @@ class ClientCertAuthenticator:
         return self._authenticate(self._reader.read, headers, peer_of_scope(scope), required, line=line)
 
     def _authenticate(
-        self, read: _Read, request: Any, peer: str | None, required: bool, at: _At = None, *, line: Any = (None, None)
+        self, read: _Read, request: Any, peer: str | None, required: bool, at: _At = None, *, line: _Line = (None, None)
     ) -> ClientIdentity | None:
         """Read, verify, authorize, and report: every request goes this way."""
         at, identity, (method, path) = at and moment_of(at), None, line
         try:
-            # HAProxy opens a tunnel if that succeeds: what the client sends in it comes from the proxy's address.
             if method == "CONNECT":
-                raise ProxyUntrusted("CONNECT could open a tunnel through the proxy, for headers of the client's own")
+                raise ProxyUntrusted("CONNECT may open a tunnel for a client's own headers: deny it in the proxy")
             if self.proxy.is_environ and read == self._reader.read:
                 self.proxy.require_headers()
             values, size = read(request)

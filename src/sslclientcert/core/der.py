@@ -24,7 +24,7 @@ def element(data: bytes, start: int = 0) -> Element:
     head = data[start : start + 6]
     octets = head[1] & 0x7F if len(head) > 1 and head[1] & 0x80 else 0
     content = start + 2 + octets
-    if len(head) < 2 + octets or octets > 4 or head[1] == 0x80:
+    if len(head) < 2 + octets or head[1] == 0x80:
         raise ValueError("not a DER element")
     end = content + (int.from_bytes(head[2 : 2 + octets]) if octets else head[1])
     if end > len(data):

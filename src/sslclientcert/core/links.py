@@ -33,7 +33,7 @@ MOST_CHECKS = 16
 """The most signature checks for forwarded CAs. An honest chain of three needs two; ten of one name would cost 90."""
 
 _MOST_BITS_OF_BUNDLE, _MOST_BITS_FORWARDED, _EXPONENT_FORWARDED = 8192, 4096, 1 << 17
-_KINDS_FORWARDED = frozenset({"RSA", "RSASSA-PSS", "secp256r1", "secp384r1", "secp521r1", "Ed25519", "Ed448"})
+_KINDS_FORWARDED = frozenset({"secp256r1", "secp384r1", "secp521r1", "Ed25519", "Ed448"})  # and RSA
 
 # The object identifiers of signatures and of the keys that make them, by how both begin. EdDSA and ML-DSA have one.
 _FAMILIES = (
@@ -201,8 +201,7 @@ class Bundle:
             return True
         return (
             there[None] == 0
-            and not _has_issuer(one, there)
-            # A cross-certificate: the root with its name and key stands for it.
+            # Nor another one of its name and key has, a cross-certificate: the root with these stands for it.
             and not any(other.spki == one.spki and _has_issuer(other, there) for other in self._by_subject[one.subject])
             and not any(other.subject == one.subject and other.spki in (None, one.spki) for other in self.left_out)
         )

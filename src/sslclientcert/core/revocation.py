@@ -10,6 +10,7 @@ Source: RFC 5280 sections 5 and 6.3.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
@@ -202,7 +203,5 @@ def _moved(time: dt.datetime, by: dt.timedelta) -> Iterator[dt.datetime]:
     Beyond the ends of time nothing moves: CAs do write 9999-12-31T23:59:59Z.
     """
     for shift in {dt.timedelta(), by, -by}:
-        try:
+        with contextlib.suppress(OverflowError):
             yield time + shift
-        except OverflowError:
-            yield time

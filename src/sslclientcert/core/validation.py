@@ -139,7 +139,7 @@ class _Search:
         self._forwarded = [one for one in forwarded if not self._bundle.has_linked(one)]
         self._steps = 0
         self._violations: dict[tuple[ParsedCertificate, ParsedCertificate], str | None] = {}
-        self._furthest: tuple[tuple[bool, int, int, bytes], ClientCertError] | None = None
+        self._furthest: tuple[tuple[bool, int, int], ClientCertError] | None = None
         self.links: Links
 
     def path(self) -> _Path:
@@ -191,7 +191,7 @@ class _Search:
                 rule(self, path, issuer)
             except ClientCertError as error:
                 # A certificate that is on the path already says nothing of what is wrong with the path.
-                key = (rank > 0, len(path), rank, issuer.der)
+                key = (rank > 0, len(path), rank)
                 if self._furthest is None or key > self._furthest[0]:
                     self._furthest = key, error
                 return False

@@ -82,9 +82,9 @@ class ClientCertMiddleware(_Middleware):
         return response
 
     @property
-    def process_view(self) -> Callable[..., Awaitable[None] | None]:
+    def process_view(self) -> Callable[..., Awaitable[HttpResponse | None] | HttpResponse | None]:
         """Refuse an anonymous client at a view that is not exempt: a later middleware may have changed the URLconf."""
-        return _view_in_the_loop if self.is_async else _require_of_view
+        return _answer_in_the_loop if self.is_async else _answer_to_view
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Answer a request that a view rejects, if no other middleware and no `handler403` does."""
@@ -184,14 +184,21 @@ def _is_exempt(view: object) -> bool:
     return getattr(view, "client_cert_exempt", False) is True
 
 
-def _require_of_view(request: HttpRequest, view: object, *_: object) -> None:
+def _answer_to_view(request: HttpRequest, view: object, *_: object) -> HttpResponse | None:
+    """Return the answer to an anonymous client at a view that is not exempt, if there is no handler for it."""
     configured = configuration()
     if EXEMPT and configured.required and not (_is_exempt(view) or (configured.exempt and configured.exempt(request))):
-        client_identity(request, required=True)
+        try:
+            client_identity(request, required=True)
+        except ClientCertDenied as denied:
+            if _has_handler403():
+                raise
+            return _built_in(request, denied.error)
+    return None
 
 
-async def _view_in_the_loop(*given: Any) -> None:
-    _require_of_view(*given)
+async def _answer_in_the_loop(*given: Any) -> HttpResponse | None:
+    return _answer_to_view(*given)
 
 
 def _has_handler403() -> bool:
