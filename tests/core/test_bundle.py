@@ -10,17 +10,13 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-from cryptography.x509.name import _ASN1Type
 
 from sslclientcert import PresentedChain, TrustStore
-from sslclientcert.core.bundle import parse_certificates, parse_crls, parsed_certificates
+from sslclientcert.core.bundle import parse_certificates, parse_crls
 from sslclientcert.core.links import Bundle
 
 from .pki import (
-    DAY,
-    NOW,
     Party,
-    as_v1,
     authority,
     client,
     openssl,
@@ -88,7 +84,8 @@ def test_the_text_that_openssl_prints_above_certificates_is_ignored(tmp_path: Pa
 
 def test_certificates_and_crls_are_read_from_text_and_from_bytes() -> None:
     for data, crl in ((ROOT.pem, pem_of_crls(CRL)), (ROOT.der, CRL.public_bytes(Encoding.DER))):
-        assert TrustStore.from_pem(data, crl) is not None
+        status = TrustStore.from_pem(data, crl).status()
+        assert (status.anchors, status.crls) == (1, 1)
 
 
 def test_several_crls_in_one_file_are_read() -> None:
@@ -187,13 +184,13 @@ def test_a_der_certificate_with_bytes_behind_it_is_a_configuration_error() -> No
 # What does not parse and is left out
 
 
-def broken(party: Party, issuer: Party | None = None) -> bytes:
+def broken(party: Party) -> bytes:
     """The same certificate, signed, with a boolean in its basic constraints that is none."""
 
     def change(parts: list[bytes]) -> None:
         parts[-1] = parts[-1].replace(b"\x30\x03\x01\x01\xff", b"\x30\x03\x04\x01\xff")
 
-    der = rewritten(party.der, (issuer or party).key, change)
+    der = rewritten(party.der, party.key, change)
     assert der != party.der
     return der
 
@@ -327,150 +324,7 @@ ODD_CRLS = {
 }
 
 
-@pytest.mark.parametrize("name", ODD_CRLS)
-def test_a_list_with_a_part_that_does_not_parse_has_a_fault(name: str) -> None:
-    (crl,) = parse_crls(ODD_CRLS[name].encode(), "ca.crl")
-    assert crl.fault is not None
-    assert crl.issuer_text == "CN=Root"
-
-
-# Which of a bundle's certificates are anchors
-
-
-def bundle(*parties: Party, left_out: bytes = b"") -> Bundle:
-    parsed = parsed_certificates(party.certificate for party in parties)
-    return Bundle(*(parsed + parse_certificates(left_out, "odd") if left_out else parsed))
-
-
-def anchors(*parties: Party, left_out: bytes = b"") -> set[str]:
-    found = bundle(*parties, left_out=left_out)
-    return {one.certificate.subject.rfc4514_string() for one in found.anchors}
-
-
-def anchor_parties(*parties: Party) -> set[Party]:
-    ders = {one.der for one in bundle(*parties).anchors}
-    return {party for party in parties if party.der in ders}
-
-
-def test_what_is_self_signed_is_an_anchor_and_what_it_issued_is_none() -> None:
-    assert anchors(ROOT, OTHER, INTERMEDIATE, LEAF) == {"CN=Root", "CN=Other"}
-
-
-def test_what_has_no_issuer_in_the_bundle_is_an_anchor() -> None:
-    assert anchors(INTERMEDIATE) == {"CN=Intermediate"}
-    assert anchors(OTHER, INTERMEDIATE, LEAF) == {"CN=Other", "CN=Intermediate"}
-    assert anchors(LEAF) == {"CN=alice"}
-
-
-def test_an_issuer_that_has_expired_is_still_the_issuer() -> None:
-    expired = authority("Root", start=NOW - 9 * DAY, end=NOW - DAY)
-    assert anchors(expired, INTERMEDIATE) == {"CN=Root"}
-
-
-@pytest.mark.parametrize("spelling", ["CN=ROOT", "CN=root", r"CN=\ Root\ ", "CN=Ro  ot"])
-def test_an_issuer_whose_name_is_spelled_another_way_is_still_the_issuer(spelling: str) -> None:
-    # RFC 5280 section 7.1: names are compared without regard to case and to runs of spaces, as OpenSSL does.
-    root = authority("Ro ot" if "  " in spelling else "Root")
-    child = authority("Intermediate", root, key=private_key("P-256", 3), issuer_name=spelling)
-    assert anchors(root, child) == {root.certificate.subject.rfc4514_string()}
-
-
-def test_an_issuer_whose_name_has_another_string_type_is_still_the_issuer() -> None:
-    printable = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Root", _ASN1Type.PrintableString)])
-    child = authority("Intermediate", ROOT, key=private_key("P-256", 3), issuer_name=printable)
-    assert anchors(ROOT, child) == {"CN=Root"}
-
-
-def test_a_ca_whose_issuers_name_is_there_with_another_key_is_unusable_and_no_anchor() -> None:
-    stranger = authority("Root", key=private_key("P-256", 4))
-    found = bundle(stranger, INTERMEDIATE)
-    assert [one.der for one in found.anchors] == [stranger.der]
-    assert [one.der for one in found.unusable] == [INTERMEDIATE.der]
-    (why,) = found.unusable.values()
-    assert "no usable one whose key has signed it" in why
-
-
-def test_a_new_key_signed_by_the_old_one_is_an_anchor_only_where_the_old_one_is_not_there() -> None:
-    new_with_old = authority("Root", ROOT, key=private_key("P-256", 4))
-    assert anchor_parties(ROOT, new_with_old) == {ROOT}
-    assert anchor_parties(new_with_old) == {new_with_old}
-
-
-def test_a_cross_signed_root_is_an_anchor_by_its_own_signature_only() -> None:
-    cross = authority("Other", ROOT, key=OTHER.key)
-    assert anchor_parties(ROOT, OTHER, cross) == {ROOT, OTHER}
-
-
-def test_a_cross_certificate_from_a_ca_that_is_not_there_is_no_anchor_beside_its_twin_below_a_root() -> None:
-    # Were it one, what the root says of its subject (constraints, end, CRL) would be silenced.
-    lower = authority("Lower", ROOT, key=private_key("P-256", 3))
-    cross = authority("Lower", OTHER, key=private_key("P-256", 3))
-    assert anchor_parties(ROOT, lower, cross) == {ROOT}
-    assert anchor_parties(cross) == {cross}
-    (why,) = bundle(ROOT, lower, cross).unusable.values()
-    assert "its issuer, 'CN=Other', is not in the bundle, where another certificate has its name" in why
-
-
-def test_a_self_signed_certificate_whose_signature_is_wrong_is_unusable() -> None:
-    wrong = Party(x509.load_der_x509_certificate(ROOT.der[:-1] + bytes([ROOT.der[-1] ^ 1])), ROOT.key)
-    found = bundle(OTHER, wrong)
-    assert [one.der for one in found.anchors] == [OTHER.der]
-    assert "signature is wrong" in found.unusable[found.by_der[wrong.der]]
-
-
-# What is left out still counts as there
-
-
-def test_an_issuer_that_is_left_out_is_still_the_issuer() -> None:
-    assert anchors(OTHER, INTERMEDIATE, left_out=labelled("CERTIFICATE", broken(ROOT)).encode()) == {"CN=Other"}
-
-
-def test_a_cross_certificate_is_no_anchor_where_the_left_out_certificate_has_its_name_and_key() -> None:
-    lower = authority("Lower", ROOT, key=private_key("P-256", 3))
-    cross = authority("Lower", OTHER, key=private_key("P-256", 3))
-    left_out = labelled("CERTIFICATE", broken(lower, ROOT)).encode()
-    assert anchors(ROOT, cross, left_out=left_out) == {"CN=Root"}
-
-
-@pytest.mark.parametrize("odd", [without_readable_subject(ROOT), b"\x30\x03\x02\x01\x05"])
-def test_below_a_left_out_certificate_of_an_unreadable_subject_only_the_self_signed_are_anchors(odd: bytes) -> None:
-    left_out = labelled("CERTIFICATE", odd).encode()
-    assert anchors(OTHER, INTERMEDIATE, left_out=left_out) == {"CN=Other"}
-    (why,) = bundle(OTHER, INTERMEDIATE, left_out=left_out).unusable.values()
-    assert "its issuer, 'CN=Root', is not in the bundle, where another certificate has its name or one that" in why
-
-
-def test_roots_of_one_name_that_signed_themselves_with_sha_1_are_anchors(tmp_path: Path) -> None:
-    # cryptography does not check SHA-1 signatures, but that of a root proves nothing anyway.
-    roots = []
-    for number in (2, 3):
-        key = Party(ROOT.certificate, private_key("P-256", number))
-        (tmp_path / "ca.key").write_text(key.key_pem, encoding="ascii")
-        pem = openssl("req", "-x509", "-sha1", "-key", "ca.key", "-subj", "/CN=Root", cwd=tmp_path)
-        roots.append(Party(x509.load_pem_x509_certificate(pem.encode()), key.key))
-    assert anchor_parties(*roots) == set(roots)
-
-
-@pytest.mark.parametrize(("own", "issuer"), [("hash", "keyid"), ("hash", "none"), ("none", "keyid"), ("none", "none")])
-def test_a_new_key_that_the_old_one_signed_with_sha_1_counts_as_self_signed_unless_its_identifiers_say_no(
-    own: str, issuer: str, tmp_path: Path
-) -> None:
-    # OpenSSL decides by names, identifiers and the kind of key (EXFLAG_SS), and cannot check SHA-1 either.
-    (tmp_path / "ca.crt").write_text(ROOT.pem, encoding="ascii")
-    (tmp_path / "ca.key").write_text(ROOT.key_pem, encoding="ascii")
-    (tmp_path / "new.key").write_text(Party(ROOT.certificate, private_key("P-256", 2)).key_pem, encoding="ascii")
-    identifiers = f"subjectKeyIdentifier={own}\nauthorityKeyIdentifier={issuer}\n"
-    (tmp_path / "ca.ext").write_text("basicConstraints=critical,CA:TRUE\n" + identifiers, encoding="ascii")
-    request = openssl("req", "-new", "-key", "new.key", "-subj", "/CN=Root", cwd=tmp_path)
-    ca = ("-CA", "ca.crt", "-CAkey", "ca.key", "-set_serial", "7", "-extfile", "ca.ext")
-    pem = openssl("x509", "-req", "-sha1", *ca, cwd=tmp_path, stdin=request)
-    new = Party(x509.load_pem_x509_certificate(pem.encode()), private_key("P-256", 2))
-    assert anchor_parties(ROOT, new) == ({ROOT} if (own, issuer) == ("hash", "keyid") else {ROOT, new})
-
-
-def test_a_self_signed_v1_root_and_a_self_signed_leaf_are_anchors() -> None:
-    assert anchors(as_v1(ROOT)) == {"CN=Root"}
-    assert anchors(client("alice")) == {"CN=alice"}
+# Which of a bundle's certificates are anchors is in test_links.py
 
 
 def test_a_bundle_in_which_all_issue_one_another_is_a_configuration_error() -> None:

@@ -68,6 +68,10 @@ def unusable_of(*parties: Party) -> list[Party]:
     return [party for party in parties if party.der in unusable]
 
 
+def why_unusable(party: Party, *parties: Party) -> str:
+    return {one.der: why for one, why in bundle_of(*parties).unusable.items()}[party.der]
+
+
 def with_wrong_signature(party: Party) -> Party:
     signed, algorithm, signature = elements(content_of(party.der))
     wrong = client("x", party).certificate.signature
@@ -112,7 +116,7 @@ def test_a_certificate_whose_issuers_name_nobody_bears_is_an_anchor_as_with_part
 def test_a_certificate_whose_issuers_name_is_there_and_not_its_key_is_unusable_as_with_nginx() -> None:
     impostor = authority("Root", key=KEYS[3])
     assert anchors_of(impostor, LOWER) == [impostor]
-    assert unusable_of(impostor, LOWER) == [LOWER]
+    assert "no usable one whose key has signed it" in why_unusable(LOWER, impostor, LOWER)
     assert answers(client("alice", LOWER), impostor, LOWER) == (False, False)
 
 
@@ -120,14 +124,16 @@ def test_a_self_signed_certificate_with_a_wrong_signature_is_unusable_and_still_
     wrong = with_wrong_signature(ROOT)
     assert anchors_of(wrong, LOWER, OTHER) == [OTHER]
     assert unusable_of(wrong, LOWER, OTHER) == [wrong, LOWER]
+    assert "signature is wrong" in why_unusable(wrong, wrong, LOWER, OTHER)
     for leaf in (client("alice", LOWER), client("alice", ROOT)):
         refusal(CertificateUntrusted, leaf, wrong, LOWER, OTHER)
 
 
 def test_a_root_of_which_nobody_can_check_the_signature_is_an_anchor() -> None:
     # As roots of old Active Directories are. OpenSSL does not check an anchor's own signature either.
-    old = say_sha_1(ROOT)
+    old, second = say_sha_1(ROOT), say_sha_1(authority("Root", key=KEYS[3]))
     assert anchors_of(old, LOWER) == [old]
+    assert anchors_of(old, second) == [old, second]
     assert answers(client("alice", LOWER), old, LOWER) == (True, True)
 
 
@@ -202,6 +208,8 @@ def test_a_cross_certificate_of_an_intermediate_does_not_silence_the_root_above_
     expired = authority("Root", start=NOW - 9 * DAY, end=NOW - DAY)
     beside = authority("Lower", ABSENT, key=LOWER.key)
     assert anchors_of(expired, LOWER, beside) == [expired]
+    why = why_unusable(beside, expired, LOWER, beside)
+    assert "its issuer, 'CN=Absent', is not in the bundle, where another certificate has its name" in why
     refusal(CAExpired, client("alice", LOWER), expired, LOWER, beside, OTHER)
     assert anchors_of(LOWER, beside) == [LOWER, beside]  # neither has its issuer there
 
@@ -249,21 +257,21 @@ def test_a_certificate_that_does_not_parse_stands_for_none_of_another_name() -> 
     assert anchors_of(LOWER, broken) == [LOWER]
 
 
-def test_next_to_a_certificate_whose_subject_cannot_be_read_only_what_is_self_signed_is_an_anchor() -> None:
-    def spoil(parts: list[bytes]) -> None:
-        parts[5] = tlv(0x30, tlv(0x31, tlv(0x30, b"\x05\x00")))
-
-    good = authority("Spoilt", key=KEYS[3])
-    signed, algorithm, signature = elements(content_of(good.der))
+@pytest.mark.parametrize("is_certificate", [True, False])
+def test_next_to_what_has_no_subject_that_can_be_read_only_what_is_self_signed_is_an_anchor(
+    is_certificate: bool,
+) -> None:
+    signed, algorithm, signature = elements(content_of(authority("Spoilt", key=KEYS[3]).der))
     parts = elements(content_of(signed))
-    spoil(parts)
-    der = tlv(0x30, tlv(0x30, *parts), algorithm, signature)
-    pem = pem_of_der(der)
+    parts[5] = tlv(0x30, tlv(0x31, tlv(0x30, b"\x05\x00")))
+    pem = pem_of_der(tlv(0x30, tlv(0x30, *parts), algorithm, signature) if is_certificate else b"\x30\x03\x02\x01\x05")
     alone = Bundle(*parse_certificates(pem_of(LOWER).encode() + pem, "ca.crt"))
     assert [one.subject for one in alone.left_out] == [None]
     assert alone.anchors == frozenset()
     both = Bundle(*parse_certificates(pem + pem_of(LOWER, OTHER).encode(), "ca.crt"))
     assert [one.der for one in both.anchors] == [OTHER.der]
+    (why,) = both.unusable.values()
+    assert "its issuer, 'CN=Root', is not in the bundle, where another certificate has its name or one that" in why
 
 
 def pem_of_der(der: bytes) -> bytes:
@@ -301,6 +309,17 @@ def test_a_new_key_signed_by_the_old_one_without_key_identifiers_counts_as_self_
     assert not is_accepted(client("alice", new), new, ROOT)
 
 
+@pytest.mark.parametrize(
+    "without", [[], [x509.SubjectKeyIdentifier], [x509.AuthorityKeyIdentifier], NO_IDENTIFIERS], ids=len
+)
+def test_a_new_key_that_the_old_one_signed_with_sha_1_counts_as_self_signed_unless_its_identifiers_say_no(
+    without: list[type[x509.ExtensionType]],
+) -> None:
+    # OpenSSL decides by names, identifiers and the kind of key (EXFLAG_SS), and cannot check SHA-1 either.
+    new = say_sha_1(authority("Root", ROOT, key=KEYS[3], without=without))
+    assert anchors_of(ROOT, new) == ([ROOT, new] if without else [ROOT])
+
+
 def test_a_new_key_of_another_kind_signed_by_the_old_one_does_not_count_as_self_signed_without_identifiers() -> None:
     new = authority("Root", ROOT, key="RSA-2048", without=NO_IDENTIFIERS)
     assert anchors_of(new, ROOT) == anchors_of(ROOT, new) == [ROOT]
@@ -321,7 +340,7 @@ def test_a_new_key_for_rsassa_pss_alone_signed_by_pkcs_1_does_not_count_as_self_
     assert answers(leaf, old, new) == (True, True)
 
 
-def test_a_weak_signature_by_a_key_of_another_kind_does_not_count_as_ones_own() -> None:
+def test_a_weak_signature_by_a_key_of_another_kind_does_not_count_as_the_roots_own() -> None:
     new = say_sha_1(authority("Root", ROOT, key="RSA-2048", without=NO_IDENTIFIERS))
     assert anchors_of(new, ROOT) == [ROOT]
     assert unusable_of(new, ROOT) == [new]
