@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import functools
+import itertools
 
 import pytest
 from cryptography import x509
@@ -140,16 +142,27 @@ def pem(der: bytes, width: int = 64, end: str = "\n") -> bytes:
     return f"-----BEGIN X509 CRL-----{end}{lines}{end}-----END X509 CRL-----{end}".encode()
 
 
+@functools.cache
+def of_every_padding() -> dict[int, bytes]:
+    """A list for each padding of its base64, by how many entries it has. Signatures differ in size from run to run."""
+    found: dict[int, tuple[int, bytes]] = {}
+    for count in itertools.count():
+        der = revocation_list(ROOT, *range(5, 5 + count)).public_bytes(Encoding.DER)
+        found.setdefault(len(der) % 3, (count, der))
+        if len(found) == 3:
+            break
+    return dict(found.values())
+
+
 @pytest.mark.parametrize("piece", [1, 2, 3, 7, 64, 1 << 20])
 @pytest.mark.parametrize(("width", "end"), [(64, "\n"), (76, "\r\n"), (61, "\n"), (10**6, "\n")])
 def test_a_list_in_pem_is_the_same_however_it_is_cut(
     piece: int, width: int, end: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(forms, "_PIECE", piece)
-    for padding in range(3):
-        der = revocation_list(ROOT, *range(5, 5 + padding)).public_bytes(Encoding.DER)
+    for count, der in of_every_padding().items():
         (found,) = parse_crls(pem(der, width, end), "ca.crl")
-        assert found.serial_numbers == set(range(5, 5 + padding))
+        assert found.serial_numbers == set(range(5, 5 + count))
         assert found.is_by(ParsedCertificate(ROOT.certificate))
 
 
@@ -157,10 +170,10 @@ def test_a_list_in_pem_is_the_same_however_it_is_cut(
 @pytest.mark.parametrize("change", ["AA=", "====", "=AAA", "A", "é", "-", "Proc-Type: 4\n\n", "\0"])
 def test_what_is_not_base64_is_refused(change: str, piece: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forms, "_PIECE", piece)
-    text = pem(EMPTY).decode()
-    for spoilt in (text.replace("\n", f"\n{change}", 1), text.replace("\n-----END", f"{change}\n-----END")):
-        with pytest.raises(ValueError, match="ca.crl: CRL 1: it cannot be parsed"):
-            parse_crls(spoilt.encode(), "ca.crl")
+    for text in (pem(der).decode() for der in of_every_padding().values()):
+        for spoilt in (text.replace("\n", f"\n{change}", 1), text.replace("\n-----END", f"{change}\n-----END")):
+            with pytest.raises(ValueError, match="ca.crl: CRL 1: it cannot be parsed"):
+                parse_crls(spoilt.encode(), "ca.crl")
 
 
 @pytest.mark.parametrize("der", [EMPTY[:-1], EMPTY + b"\0", b"\x30\x03\x02\x01\x05"])
