@@ -27,41 +27,14 @@ from sslclientcert import ClientCertAuthenticator, ClientCertError, PresentedCha
 from sslclientcert.core import reload
 from sslclientcert.core.errors import CertificateRevoked, CertificateUntrusted
 
-from .pki import Party, authority, client, pem_of, pem_of_crls, private_key, revocation_list, rewritten, unknown
+from ..mounted_secret import Secret
+from .pki import Party, authority, client, pem_of, pem_of_crls, private_key, revocation_list, unknown
+from .test_bundle import NO_BUNDLE, NO_CRL, broken, labelled
 
 OLD = authority("Old Root", key=private_key("P-256", 2))
 NEW = authority("New Root", key=private_key("P-256", 3))
 OLD_LEAF = client("old", OLD)
 NEW_LEAF = client("new", NEW)
-
-
-class Secret:
-    """A folder as the kubelet mounts a secret: ca.crt -> ..data/ca.crt, and ..data -> ..<time>, swapped by rename."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.generation = 0
-        self.ca = folder / "ca.crt"
-        self.crl = folder / "ca.crl"
-
-    def update(self, **files: str) -> None:
-        self.generation += 1
-        before = self.folder / "..data"
-        old = before.readlink() if before.is_symlink() else None
-        target = self.folder / f"..2026_01_01_00_00_00.{self.generation}"
-        target.mkdir()
-        for name, content in files.items():
-            (target / name.replace("_", ".")).write_text(content, encoding="ascii")
-        (self.folder / "..data_tmp").symlink_to(target.name)
-        (self.folder / "..data_tmp").rename(before)
-        for name in files:
-            path = self.folder / name.replace("_", ".")
-            if not path.is_symlink():
-                path.symlink_to(Path("..data") / path.name)
-        if old is not None:
-            for file in (self.folder / old).iterdir():
-                file.unlink()
-            (self.folder / old).rmdir()
 
 
 def admits(store: TrustStore, leaf: Party) -> bool:
@@ -221,7 +194,7 @@ def test_a_file_that_is_gone_leaves_the_old_trust_and_one_logged_error(
     assert admits(store, NEW_LEAF)
 
 
-def test_every_time_that_the_files_fail_anew_is_logged(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_each_new_failure_of_the_files_is_logged(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     store = TrustStore.from_file(path, reload_interval=0)
     for round_ in range(1, 4):
         moved = path.rename(path.with_name("away"))
@@ -267,8 +240,6 @@ def test_a_list_that_does_not_load_keeps_the_old_pair(
 def test_nothing_but_a_refusal_comes_out_of_a_verification_whatever_is_wrong_with_the_new_files(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from .test_bundle import NO_BUNDLE, NO_CRL
-
     bundle, crl = tmp_path / "ca.crt", tmp_path / "ca.crl"
     rewrite(bundle, OLD.pem)
     rewrite(crl, pem_of_crls(revocation_list(OLD)))
@@ -312,7 +283,7 @@ def test_a_swap_while_the_files_are_read_gives_the_new_pair(tmp_path: Path, monk
         return content
 
     monkeypatch.setattr(reload, "_read", read_and_swap)
-    # A mixed pair, the old bundle beside the new list, would refuse both: no list covers the old root's leaf.
+    # A mixed pair, the old bundle next to the new list, would refuse both: no list covers the old root's leaf.
     assert admits(store, NEW_LEAF)
     assert len(reads) == 4
 
@@ -506,13 +477,7 @@ def test_what_failed_by_its_content_is_read_again_when_a_file_changes(
 
 
 def unreadable(party: Party) -> str:
-    """The same certificate, signed, with a boolean in its basic constraints that is none."""
-    der = rewritten(party.der, party.key, break_constraints)
-    return f"-----BEGIN CERTIFICATE-----\n{base64.b64encode(der).decode()}\n-----END CERTIFICATE-----\n"
-
-
-def break_constraints(parts: list[bytes]) -> None:
-    parts[-1] = parts[-1].replace(b"\x30\x03\x01\x01\xff", b"\x30\x03\x04\x01\xff")
+    return labelled("CERTIFICATE", broken(party))
 
 
 def test_a_change_by_which_a_ca_in_use_would_be_left_out_is_refused(

@@ -25,6 +25,7 @@ from examples.demo.nginx import Ingress, nginx
 from examples.demo.processes import listen, serve
 from sslclientcert.testing import ClientCA, IssuedCertificate
 
+from ..mounted_secret import Secret
 from .pki import Credentials, Pki
 from .servers import DEADLINE_SECONDS, HERE, plain, tls_context
 
@@ -34,31 +35,6 @@ MARGIN = 30.0  # for a machine that is busy with other things: how long to look 
 
 ACCEPTED, UNTRUSTED, REVOKED = (200, None), (403, "certificate_untrusted"), (403, "certificate_revoked")
 Outcome = tuple[int, str | None]
-
-
-class Secret:
-    """A folder as the kubelet mounts a secret: ca.crt -> ..data/ca.crt, and ..data -> ..<time>, swapped by rename."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._number = 0
-
-    def update(self, ca: str, crl: str) -> None:
-        self._number += 1
-        target, data = self.folder / f"..2026_01_01_00_00_00.{self._number}", self.folder / "..data"
-        before = data.readlink() if data.is_symlink() else None
-        target.mkdir()
-        for name, content in (("ca.crt", ca), ("ca.crl", crl)):
-            (target / name).write_text(content, encoding="ascii")
-        (self.folder / "..data_tmp").symlink_to(target.name)
-        (self.folder / "..data_tmp").rename(data)
-        if before is None:
-            for name in ("ca.crt", "ca.crl"):
-                (self.folder / name).symlink_to(Path("..data") / name)
-            return
-        for file in (self.folder / before).iterdir():
-            file.unlink()
-        (self.folder / before).rmdir()
 
 
 @dataclass(frozen=True)
@@ -144,8 +120,8 @@ def served(
         environ = {
             "PYTHONPATH": os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])]),
             "XDG_RUNTIME_DIR": str(folder),  # where gunicorn puts its control socket
-            "SSLCLIENTCERT_CA": str(secret.folder / "ca.crt"),
-            "SSLCLIENTCERT_CRL": str(secret.folder / "ca.crl"),
+            "SSLCLIENTCERT_CA": str(secret.ca),
+            "SSLCLIENTCERT_CRL": str(secret.crl),
             "SSLCLIENTCERT_RELOAD_INTERVAL": str(RELOAD_INTERVAL),
             "SSLCLIENTCERT_TRUSTED_PROXIES": "unix",
             **({"STARVE": str(starve)} if starve else {}),
@@ -184,7 +160,7 @@ def test_every_worker_honours_each_swap_of_a_mounted_secret_and_no_request_is_lo
         folder = Path(name)
         (folder / "secret").mkdir()
         secret = Secret(folder / "secret")
-        secret.update(*swaps[0][1:3])
+        secret.update(ca_crt=swaps[0][1], ca_crl=swaps[0][2])
         clients = {"old": written(old, folder / "old"), "new": written(new, folder / "new")}
         with served(folder, secret, pki, preload=preload) as port:
             load = Load(port, pki.server_ca)
@@ -192,7 +168,7 @@ def test_every_worker_honours_each_swap_of_a_mounted_secret_and_no_request_is_lo
                 before: dict[str, Outcome] = {}
                 for what, ca, crl, *outcomes in swaps:
                     if before:
-                        secret.update(ca, crl)
+                        secret.update(ca_crt=ca, ca_crl=crl)
                     swapped = time.monotonic()
                     expected = dict(zip(clients, outcomes, strict=True))
                     for client, outcome in expected.items():
@@ -210,7 +186,7 @@ def test_a_reload_that_meets_too_many_open_files_is_tried_again_without_another_
         folder = Path(name)
         (folder / "secret").mkdir()
         secret, starve = Secret(folder / "secret"), folder / "starve"
-        secret.update(ca.pem, ca.crl())
+        secret.update(ca_crt=ca.pem, ca_crl=ca.crl())
         clients = {"old": written(old, folder / "old"), "new": written(new, folder / "new")}
 
         def failed() -> int:
@@ -222,7 +198,7 @@ def test_a_reload_that_meets_too_many_open_files_is_tried_again_without_another_
             with load.by(clients):
                 load.await_all_workers("old", ACCEPTED, 0.0, "at the start")
                 starve.touch()
-                secret.update(ca.pem, ca.crl([old]))
+                secret.update(ca_crt=ca.pem, ca_crl=ca.crl([old]))
                 deadline = time.monotonic() + RELOAD_INTERVAL + MARGIN
                 while failed() < WORKERS:
                     assert time.monotonic() < deadline, f"{failed()} workers have met it"
