@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -16,23 +17,18 @@ _KINDS = {"rfc9440": "haproxy", "traffic-server": "trafficserver"}  # of the oth
 
 _CADDY_SITE = "{\n\tadmin off\n\tauto_https disable_redirects\n}\nlocalhost:@PORT@ {\n\tbind 127.0.0.1"
 _FOR_LOOPBACK = {
-    "nginx": {"listen 443 ssl": "listen 127.0.0.1:@PORT@ ssl", "127.0.0.1:8000": "{upstream}"},
-    "haproxy": {"bind :443": "bind 127.0.0.1:@PORT@", "127.0.0.1:8000": "{upstream}"},
-    "apache": {"<VirtualHost *:443>": "<VirtualHost 127.0.0.1:@PORT@>", "127.0.0.1:8000": "{upstream}"},
-    "caddy": {"app.example.org {": _CADDY_SITE, "127.0.0.1:8000": "{upstream}"},
+    "nginx": {"listen 443 ssl": "listen 127.0.0.1:@PORT@ ssl"},
+    "haproxy": {"bind :443": "bind 127.0.0.1:@PORT@"},
+    "apache": {"<VirtualHost *:443>": "<VirtualHost 127.0.0.1:@PORT@>"},
+    "caddy": {"SITE.example.org {": _CADDY_SITE},
     "traefik": {
         '":443"': '"127.0.0.1:@PORT@"',
         "/etc/traefik/dynamic.yaml\n": "@FOLDER@/dynamic.yaml\n",
-        "127.0.0.1:8000": "{upstream}",
     },
-    "envoy": {
-        "{address: 0.0.0.0, port_value: 443}": "{address: 127.0.0.1, port_value: @PORT@}",
-        "port_value: 8000": "port_value: {port}",
-    },
+    "envoy": {"{address: 0.0.0.0, port_value: 443}": "{address: 127.0.0.1, port_value: @PORT@}"},
     "trafficserver": {
         "443:ssl": "@PORT@:ip-in=127.0.0.1:ssl",
         "/etc/trafficserver/headers.config\n": "@FOLDER@/headers.config\n",
-        "127.0.0.1:8000": "{upstream}",
     },
 }
 # What makes each forward whatever the client presents, for the application to judge.
@@ -87,6 +83,39 @@ def changed(texts: list[str], change: str) -> list[str]:
     return texts
 
 
+def replaced(texts: list[str], changes: Mapping[str, str], source: str) -> list[str]:
+    """Replace texts in the files of a source, each of which has to be in one of them."""
+    for old, new in changes.items():
+        assert any(old in text for text in texts), f"{source} does not say {old!r}"
+        texts = [text.replace(old, new) for text in texts]
+    return texts
+
+
+def for_loopback(kind: str, site: Site, upstream: str, *, verifies: bool, name: str = "app") -> dict[str, str]:
+    """Return what to replace in a configuration to run it here.
+
+    Parameters:
+        kind: of the proxy.
+        site: the files it gets.
+        upstream: the application's `address:port`, or the path of its Unix socket.
+        verifies: as the configuration says; or else the application alone judges the client's certificate.
+        name: what the configuration calls the site.
+    """
+    if upstream.startswith("/"):
+        where = {f"/run/{name}/app.sock": upstream}
+    elif kind == "envoy":
+        where = {"port_value: 8000": f"port_value: {upstream.rpartition(':')[2]}"}
+    else:
+        where = {"127.0.0.1:8000": upstream}
+    return {
+        f"/etc/ssl/{name}/": f"{site.site}/",
+        "/etc/client-ca/ca.crt": str(site.bundle),
+        **{old.replace("SITE", name): new for old, new in _FOR_LOOPBACK[kind].items()},
+        **where,
+        **({} if verifies else _JUDGED_BY_THE_APPLICATION[kind]),
+    }
+
+
 def configuration(
     proxy: str, site: Site, upstream: str, *, verifies: bool, change: str = ""
 ) -> tuple[str, str, dict[str, str]]:
@@ -100,15 +129,9 @@ def configuration(
         change: one of the page's `unsafe` changes to it.
     """
     kind = _KINDS.get(proxy, proxy)
-    changes = {"/etc/ssl/app/": f"{site.site}/", "/etc/client-ca/ca.crt": str(site.bundle), **_FOR_LOOPBACK[kind]}
-    if not verifies:
-        changes |= _JUDGED_BY_THE_APPLICATION[kind]
     main, *others = blocks(proxy).items()
     texts = [main[1], *(text for _, text in others)]
     if change:
         texts = changed(texts, change)
-    for old, new in changes.items():
-        assert any(old in text for text in texts), f"{proxy}.md does not say {old!r}"
-        filled = new.replace("{upstream}", upstream).replace("{port}", upstream.rpartition(":")[2])
-        texts = [text.replace(old, filled) for text in texts]
+    texts = replaced(texts, for_loopback(kind, site, upstream, verifies=verifies), f"{proxy}.md")
     return kind, texts[0], {Path(path).name: text for (path, _), text in zip(others, texts[1:], strict=True)}

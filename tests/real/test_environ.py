@@ -25,7 +25,7 @@ from sslclientcert import ClientCertAuthenticator
 from sslclientcert.wsgi import ClientCertMiddleware
 
 from . import apps
-from .configurations import blocks
+from .configurations import blocks, replaced
 from .fronts import Front
 from .pki import Pki
 from .rigs import running
@@ -58,9 +58,7 @@ UWSGI_PARAMS = "".join(
 
 def filled(text: str, pki: Pki, changes: dict[str, str]) -> str:
     changes = {"/etc/ssl/app/": f"{pki.site}/", "/etc/client-ca/ca.crt": str(pki.bundle), **changes}
-    for old, new in changes.items():
-        assert old in text, f"environ.md does not say {old!r}"
-        text = text.replace(old, new)
+    (text,) = replaced([text], changes, "environ.md")
     return text
 
 
@@ -239,7 +237,7 @@ def test_no_header_of_a_client_becomes_the_variable_and_none_reaches_the_applica
         assert [name for name, _ in reply.json["headers"] if name.startswith("SSL_CLIENT")] == []
 
 
-def test_whoever_reaches_the_socket_of_uwsgi_over_tcp_writes_the_variables(pki: Pki, folder: Path) -> None:
+def test_anybody_who_reaches_the_socket_of_uwsgi_over_tcp_writes_the_variables(pki: Pki, folder: Path) -> None:
     """What the page warns of, with the real uWSGI on a TCP socket."""
     own = folder / "tcp"
     own.mkdir()

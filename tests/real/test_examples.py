@@ -1,4 +1,4 @@
-"""The applications in examples/: each started as its README says, behind the real proxy by the file beside it."""
+"""The applications in examples/: each started as its README says, behind the real proxy by the file next to it."""
 
 from __future__ import annotations
 
@@ -15,15 +15,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from cryptography import x509
 
 from examples.demo.processes import listen, serve
-from sslclientcert.testing import encode
 
 from .configurations import blocks
 from .pki import Pki
-from .rigs import RunningProxy, running
-from .servers import DEADLINE_SECONDS, Headers, Reply, exchange, tls_context
+from .shops import Shop, proxies
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -36,29 +33,6 @@ PROXIES = {
     "django_app": ("haproxy", ["haproxy.cfg"]),
     "drf_app": ("apache", ["apache.conf"]),
     "starlette_app": ("caddy", ["Caddyfile"]),
-}
-# What has to differ on loopback, where no port is fixed.
-FOR_LOOPBACK = {
-    "nginx": {"listen 443 ssl": "listen 127.0.0.1:@PORT@ ssl"},
-    "envoy": {"{address: 0.0.0.0, port_value: 443}": "{address: 127.0.0.1, port_value: @PORT@}"},
-    "traefik": {'":443"': '"127.0.0.1:@PORT@"', "/etc/traefik/dynamic.yaml\n": "@FOLDER@/dynamic.yaml\n"},
-    "haproxy": {"bind :443": "bind 127.0.0.1:@PORT@"},
-    "apache": {"<VirtualHost *:443>": "<VirtualHost 127.0.0.1:@PORT@>"},
-    "caddy": {
-        "shop.example.org {": "{\n\tadmin off\n\tauto_https disable_redirects\n}\nlocalhost:@PORT@ {\n\tbind 127.0.0.1"
-    },
-}
-# What makes the proxy pass on whatever it is shown, so that the application alone judges.
-JUDGED_BY_THE_APPLICATION = {
-    "nginx": {"ssl_verify_client       on;": "ssl_verify_client optional_no_ca;"},
-    "envoy": {
-        "require_client_certificate: true": "require_client_certificate: false",
-        "VERIFY_TRUST_CHAIN": "ACCEPT_UNTRUSTED",
-    },
-    "traefik": {"RequireAndVerifyClientCert": "RequestClientCert"},
-    "haproxy": {"verify required": "verify optional crt-ignore-err all ca-ignore-err all"},
-    "apache": {"SSLVerifyClient require": "SSLVerifyClient optional_no_ca"},
-    "caddy": {"mode require_and_verify": "mode request"},
 }
 
 
@@ -108,57 +82,15 @@ def application(example: str, folder: Path, bundle: Path) -> Iterator[str]:
             yield upstream
 
 
-def configuration(example: str, pki: Pki, upstream: str, *, verifies: bool) -> tuple[str, dict[str, str]]:
-    kind, names = PROXIES[example]
-    texts = [(EXAMPLES / example / name).read_text(encoding="utf-8") for name in names]
-    changes = {"/etc/ssl/shop/": f"{pki.site}/", "/etc/client-ca/ca.crt": str(pki.bundle), **FOR_LOOPBACK[kind]}
-    if upstream.startswith("/"):
-        changes["/run/shop/app.sock"] = upstream
-    elif kind == "envoy":
-        changes["port_value: 8000"] = f"port_value: {upstream.rpartition(':')[2]}"
-    else:
-        changes["127.0.0.1:8000"] = upstream
-    if not verifies:
-        changes |= JUDGED_BY_THE_APPLICATION[kind]
-    for old, new in changes.items():
-        assert any(old in text for text in texts), f"{example} does not say {old!r}"
-        texts = [text.replace(old, new) for text in texts]
-    return texts[0], dict(zip(names[1:], texts[1:], strict=True))
-
-
-class Shop:
-    """An example behind its proxy, which verifies clients as its file says, and behind one that passes on everybody."""
-
-    def __init__(self, example: str, pki: Pki, verifying: RunningProxy, lenient: RunningProxy, log: Path) -> None:
-        self.proxy = PROXIES[example][0]
-        self.pki = pki
-        self._proxies = {True: verifying, False: lenient}
-        self._log = log
-
-    def get(self, client: str | None, *, verifies: bool = True, headers: Headers = ()) -> Reply:
-        context = tls_context(self.pki.server_ca, None if client is None else self.pki.client[client])
-        port = self._proxies[verifies].port
-        connection = http.client.HTTPSConnection("localhost", port, timeout=DEADLINE_SECONDS, context=context)
-        return exchange(connection, headers, "/me", "GET")
-
-    def name(self, reply: Reply) -> str:
-        assert reply.status == 200, (reply, self._log.read_text(errors="replace")[-4000:])
-        name: str = reply.json["common_name"]
-        return name
-
-
 @pytest.fixture(scope="module", params=PROXIES)
 def shop(request: pytest.FixtureRequest, pki: Pki) -> Iterator[Shop]:
     example: str = request.param
     # Not in pytest's folder: a unix socket's path may not be longer than about 100 bytes.
     with tempfile.TemporaryDirectory(prefix="shop-") as name, application(example, Path(name), pki.bundle) as upstream:
-        kind, folder = PROXIES[example][0], Path(name)
-        texts = [configuration(example, pki, upstream, verifies=verifies) for verifies in (True, False)]
-        with (
-            running(kind, texts[0][0], folder / "verifying", files=texts[0][1]) as verifying,
-            running(kind, texts[1][0], folder / "lenient", files=texts[1][1]) as lenient,
-        ):
-            yield Shop(example, pki, verifying, lenient, folder / "application.log")
+        kind, names = PROXIES[example]
+        files = [EXAMPLES / example / each for each in names]
+        with proxies(kind, files, pki, upstream, Path(name)) as started:
+            yield Shop(pki=pki, proxies=started, path="/me", log=Path(name, "application.log"))
 
 
 def test_every_example_has_its_proxy_and_says_so() -> None:
@@ -182,7 +114,7 @@ def test_the_proxy_of_an_example_does_all_that_its_page_does_about_certificates(
 
 @pytest.mark.parametrize("verifies", [True, False], ids=["the proxy verifies", "the application alone verifies"])
 def test_a_client_is_known_by_its_certificate(shop: Shop, verifies: bool) -> None:
-    assert shop.name(shop.get("good", verifies=verifies)) == "alice"
+    assert shop.answer("good", verifies=verifies)["common_name"] == "alice"
 
 
 @pytest.mark.parametrize("client", [None, "stranger"])
@@ -191,7 +123,7 @@ def test_nobody_else_gets_past_the_proxy(shop: Shop, client: str | None) -> None
         reply = shop.get(client)
     except (ssl.SSLError, ConnectionError, http.client.RemoteDisconnected):
         return  # refused in the handshake
-    assert (shop.proxy, reply.status, reply.code) == ("nginx", 400, None)
+    assert (shop.kind, reply.status, reply.code) == ("nginx", 400, None)
 
 
 @pytest.mark.parametrize(
@@ -207,6 +139,5 @@ def test_behind_a_proxy_that_lets_everybody_pass_the_application_refuses_them(
 
 @pytest.mark.parametrize("verifies", [True, False], ids=["the proxy verifies", "the application alone verifies"])
 def test_a_forged_header_makes_nobody_its_holder(shop: Shop, verifies: bool) -> None:
-    forged = encode(x509.load_der_x509_certificate(shop.pki.client["good"].der), shop.proxy)
-    reply = shop.get("common-name-only", verifies=verifies, headers=list(forged.items()))
-    assert shop.name(reply) == "bob"
+    answer = shop.answer("common-name-only", verifies=verifies, headers=shop.forged())
+    assert answer["common_name"] == "bob"
