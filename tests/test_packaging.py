@@ -47,13 +47,6 @@ def test_the_version_is_written_in_one_place() -> None:
     assert text.count(f'"{sslclientcert.__version__}"') == 1
 
 
-def test_the_public_names_are_those_of_the_contract() -> None:
-    classes = {"ClientCertAuthenticator", "ClientCertError", "ClientIdentity", "PresentedChain", "Proxy", "TrustStore"}
-    contract = classes | {"PROXIES", "answer_to", "decode", "rules"}
-    assert set(sslclientcert.__all__) == contract
-    assert all(hasattr(sslclientcert, name) for name in contract)
-
-
 def test_type_checkers_are_told_that_the_library_is_typed() -> None:
     assert importlib.resources.files(sslclientcert).joinpath("py.typed").is_file()
 
@@ -72,12 +65,6 @@ def test_the_oldest_dependencies_tested_are_the_lower_bounds_stated() -> None:
     for requirement in [*PROJECT["dependencies"], *(each for extra in extras for each in extra)]:
         name, bound = requirement.split(">=")
         assert (pinned[name] + ".0.0").startswith(bound + ".0"), requirement
-
-
-@pytest.mark.parametrize("command", [["-m", "sslclientcert"], ["-O", "-m", "sslclientcert"]], ids=" ".join)
-def test_the_command_line_tells_the_version(command: list[str]) -> None:
-    done = subprocess.run([sys.executable, *command, "--version"], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["sslclientcert", sslclientcert.__version__]
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ def excluded(*names: x509.GeneralName) -> x509.NameConstraints:
 
 
 def unknown(oid: str = "1.3.6.1.4.1.32473.1", value: bytes = b"\x05\x00") -> x509.UnrecognizedExtension:
-    """An extension that nobody knows (RFC 5612's enterprise number for examples)."""
+    """An unknown extension (RFC 5612's enterprise number for examples)."""
     return x509.UnrecognizedExtension(ObjectIdentifier(oid), value)
 
 
@@ -328,7 +328,7 @@ def signature_by(key: PrivateKey, data: bytes) -> bytes:
 
 
 def rewritten(der: bytes, key: PrivateKey, change: Callable[[list[bytes]], None]) -> bytes:
-    """Change the elements of what is signed in a certificate or CRL (SHA-256), and sign it anew."""
+    """Change the elements of what is signed in a certificate or CRL (SHA-256), and sign it again."""
     signed, algorithm, _ = elements(content_of(der))
     parts = elements(content_of(signed))
     change(parts)

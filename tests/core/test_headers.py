@@ -147,10 +147,9 @@ def test_where_the_proxy_itself_sends_underscores_the_hyphens_are_the_twin(twin:
             read(reader, pairs)
 
 
-@pytest.mark.parametrize("times", [1, 2, 3])
-def test_a_twin_is_refused_again_and_again_though_names_are_remembered(times: int) -> None:
+def test_a_twin_is_refused_again_and_again_though_names_are_remembered() -> None:
     reader = HeaderReader(["ssl-client-cert"])
-    for _ in range(times):
+    for _ in range(3):
         assert read(reader, [("SSL-Client-Cert", "a"), ("X-Other", "b")]) == ("a",)
         assert read(reader, [(b"SSL-Client-Cert", b"a"), (b"X-Other", b"b")]) == ("a",)
         for twin in ("SSL_Client_Cert", b"SSL_Client_Cert"):

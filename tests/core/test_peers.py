@@ -241,7 +241,7 @@ def test_a_star_admits_any_peer_on_purpose(trusted: Any, peer: Any) -> None:
 
 
 @pytest.mark.parametrize("trusted", ["", ",", " , ", [], (), [""], [" "]])
-def test_nobody_at_all_is_a_configuration_fault(trusted: Any) -> None:
+def test_trusting_no_peer_is_a_configuration_fault(trusted: Any) -> None:
     with pytest.raises(ValueError, match='"\\*" says any peer'):
         TrustedProxies(trusted)
 

@@ -40,7 +40,7 @@ from .conftest import (
     ders_of,
     headers_of,
 )
-from .pki import Party, client, content_of, elements, private_key, rewritten, tlv
+from .pki import Party, authority, client, content_of, elements, private_key, rewritten, tlv
 from .test_presented import x509_oid
 
 CODES = {kind.code for kind in ClientCertError.__subclasses__()}
@@ -265,8 +265,6 @@ def presented_as(der: bytes) -> dict[str, str]:
 
 @pytest.mark.parametrize("kind", ["P-256", "RSA-2048", "Ed25519"])
 def test_no_flip_of_any_one_bit_of_a_certificate_gives_an_identity(kind: str) -> None:
-    from .pki import authority
-
     root = authority("Flip Root", key=private_key(kind, 20))
     der = client("alice", root, key=private_key("P-256", 12)).der
     judge = ClientCertAuthenticator(TrustStore([root.certificate]))

@@ -45,7 +45,6 @@ from .pki import (
     with_change,
 )
 from .test_bundle import ODD_CRLS
-from .test_bundle import ROOT as BUNDLE_ROOT
 
 ROOT = authority("Root")
 LOWER = authority("Lower", ROOT, key=private_key("P-256", 3))
@@ -112,13 +111,10 @@ def test_a_serial_number_is_revoked_for_its_issuer_only() -> None:
     assert judge(revocation_list(ROOT, SERIAL), revocation_list(LOWER)) == ""
 
 
-def test_v1_and_eddsa_leaves_are_looked_up_too() -> None:
-    edwards = authority("Edwards", key="Ed25519")
+def test_a_v1_leaf_is_looked_up_too() -> None:
     v1 = as_v1(client("alice", ROOT), ROOT)
-    for ca, leaf in ((ROOT, v1), (edwards, client("alice", edwards))):
-        serial = leaf.certificate.serial_number
-        assert judge(revocation_list(ca), leaf=leaf, bundle=[ca]) == ""
-        assert judge(revocation_list(ca, serial), leaf=leaf, bundle=[ca]) == "certificate_revoked"
+    assert judge(revocation_list(ROOT), leaf=v1, bundle=[ROOT]) == ""
+    assert judge(revocation_list(ROOT, v1.certificate.serial_number), leaf=v1, bundle=[ROOT]) == "certificate_revoked"
 
 
 @pytest.mark.parametrize("kind", ["P-384", "RSA-2048", "Ed25519"])
@@ -244,7 +240,7 @@ def test_a_list_is_current_from_its_first_second_to_its_last() -> None:
         assert judge(*lists, at=at) == "revocation_unknown"
 
 
-def test_a_list_that_another_key_signed_is_none() -> None:
+def test_a_list_that_another_key_signed_is_not_used() -> None:
     impostor = private_key("P-256", 8)
     lists = (revocation_list(ROOT), revocation_list(LOWER, key=impostor))
     assert judge(*lists) == "revocation_unknown"
@@ -253,7 +249,7 @@ def test_a_list_that_another_key_signed_is_none() -> None:
 
 
 @pytest.mark.parametrize("kind", ["RSA-2048", "Ed25519"])
-def test_a_list_that_a_key_of_another_kind_signed_is_none(kind: str) -> None:
+def test_a_list_that_a_key_of_another_kind_signed_is_not_used(kind: str) -> None:
     forged = revocation_list(LOWER, SERIAL, key=private_key(kind))
     assert judge(revocation_list(ROOT), forged) == "revocation_unknown"
     assert judge(revocation_list(ROOT), revocation_list(LOWER), forged) == ""
@@ -292,7 +288,7 @@ def test_a_ca_of_another_name_has_signed_no_list_though_its_key_has() -> None:
     assert not crl.is_by(ParsedCertificate(authority("Other", key=LOWER.key).certificate))
 
 
-def test_a_list_whose_signature_was_tampered_with_is_none() -> None:
+def test_a_list_that_was_tampered_with_is_not_used() -> None:
     genuine = revocation_list(LOWER, SERIAL).public_bytes(Encoding.DER)
     at = genuine.index(tlv(0x02, SERIAL.to_bytes(20)) if SERIAL >> 159 == 0 else SERIAL.to_bytes(20)) + 5
     tampered = x509.load_der_x509_crl(genuine[:at] + bytes([genuine[at] ^ 1]) + genuine[at + 1 :])
@@ -311,9 +307,12 @@ def test_a_ca_without_a_key_usage_can_sign_one() -> None:
     assert judge(revocation_list(ROOT), revocation_list(lower), bundle=[ROOT, lower]) == ""
 
 
-def test_a_list_that_names_another_key_as_its_signers_is_none() -> None:
-    extensions = [(aki(private_key("P-256", 8)), False)]
-    assert judge(revocation_list(ROOT), revocation_list(LOWER, extensions=extensions)) == "revocation_unknown"
+def test_a_list_that_names_another_key_as_its_signers_is_not_used() -> None:
+    lists = (revocation_list(ROOT), revocation_list(LOWER, extensions=[(aki(private_key("P-256", 8)), False)]))
+    assert judge(*lists) == "revocation_unknown"
+    told = detail(*lists)
+    assert "authority key identifier" in told
+    assert "means another key" in told
     extensions = [(aki(LOWER.key), False)]
     assert judge(revocation_list(ROOT), revocation_list(LOWER, extensions=extensions)) == ""
 
@@ -465,7 +464,7 @@ def test_a_list_that_is_an_object_and_does_not_parse_is_refused() -> None:
             store(*lists)
 
 
-def test_what_is_revoked_by_another_list_is_revoked_beside_one_that_cannot_be_used() -> None:
+def test_what_is_revoked_by_another_list_is_revoked_next_to_one_that_cannot_be_used() -> None:
     odd = revocation_list(LOWER, extensions=[(unknown(), True)])
     assert judge(revocation_list(ROOT), odd, revocation_list(LOWER, SERIAL)) == "certificate_revoked"
 
@@ -489,7 +488,7 @@ def test_a_list_signed_with_sha_1_leaves_its_issuers_certificates_unknown(tmp_pa
 def test_a_list_with_a_part_that_does_not_parse_leaves_its_issuers_certificates_unknown(name: str) -> None:
     store = TrustStore.from_pem(ROOT.pem, ODD_CRLS[name], revocation="if-available")
     with pytest.raises(RevocationUnknown, match="cannot be used"):
-        store.verify(PresentedChain(client("alice", BUNDLE_ROOT).certificate))
+        store.verify(PresentedChain(client("alice", ROOT).certificate))
 
 
 def test_extensions_that_do_not_change_what_a_list_means_are_accepted() -> None:
@@ -754,10 +753,9 @@ def test_ca_crl_and_its_delta_stand_in_one_file_as_ad_cs_publishes_them(tmp_path
 # Names, identifiers, keys, numbers
 
 
-@pytest.mark.parametrize("spelling", ["CN=ROOT", "CN=root", r"CN=\ Root\ "])
+@pytest.mark.parametrize("spelling", ["ROOT", "root", " Root "])
 def test_a_list_is_found_by_its_issuers_name_in_canonical_form(spelling: str) -> None:
-    leaf = client("alice", ROOT)
-    respelled = Party(authority(spelling.partition("=")[2].replace("\\", ""), key=ROOT.key).certificate, ROOT.key)
+    leaf, respelled = client("alice", ROOT), authority(spelling, key=ROOT.key)
     for revocation in ("require", "if-available"):
         hit = revocation_list(respelled, leaf.certificate.serial_number)
         assert judge(hit, leaf=leaf, bundle=[ROOT], revocation=revocation) == "certificate_revoked"
@@ -782,13 +780,6 @@ def test_a_list_covers_what_a_ca_issued_under_its_other_certificates_of_the_same
     hit = revocation_list(ROOT, leaf.certificate.serial_number)
     for bundle in ([ROOT, renewed], [renewed]):
         assert judge(hit, leaf=leaf, bundle=bundle) == "certificate_revoked"
-
-
-def test_an_identifier_that_means_another_key_is_said_as_that() -> None:
-    extensions = [(aki(private_key("P-256", 8)), False)]
-    told = detail(revocation_list(ROOT), revocation_list(LOWER, extensions=extensions))
-    assert "authority key identifier" in told
-    assert "means another key" in told
 
 
 @pytest.mark.filterwarnings("ignore:Parsed a serial number which wasn't positive")

@@ -275,8 +275,7 @@ def test_a_ca_certificate_may_identify_a_client_unless_its_key_usage_is_that_of_
 EXPENSIVE = """
 import sys
 from cryptography import x509
-from cryptography.x509.name import _ASN1Type
-from sslclientcert import PROXIES, ClientCertError, PresentedChain, TrustStore
+from sslclientcert import ClientCertError, PresentedChain, TrustStore
 
 root, *chain = x509.load_pem_x509_certificates(sys.stdin.buffer.read())
 try:
@@ -300,10 +299,10 @@ def loops() -> dict[str, list[Party]]:
 
 
 @pytest.mark.parametrize("name", ["Stranger", "Root", "mallory", "Root and Other"])
-def test_a_forwarded_chain_that_loops_is_refused_before_anybody_gets_old(name: str) -> None:
+def test_a_forwarded_chain_that_loops_is_refused_within_a_minute(name: str) -> None:
     # A search of all paths through nine CAs of one name and key takes a second at max_depth 3, and minutes at 5, with
-    # a cryptography that has no budget of signature checks (45). And whoever has any certificate of the CA can put
-    # such a loop below it.
+    # a cryptography that has no budget of signature checks (45). Anybody with a certificate of the CA can put such a
+    # loop below it.
     loop = loops()[name]
     pem = pem_of(ROOT, client("alice", loop[0]), *loop)
     command = [sys.executable, "-c", EXPENSIVE]
@@ -404,7 +403,7 @@ def test_a_pinned_leaf_vouches_for_nobody_else() -> None:
         verify(client("mallory", pinned), ROOT, forwarded=[pinned])
 
 
-def test_a_leaf_in_the_bundle_beside_its_issuer_holds_only_through_it() -> None:
+def test_a_leaf_in_the_bundle_next_to_its_issuer_holds_only_through_it() -> None:
     expired = authority("Root", start=NOW - 9 * DAY, end=NOW - DAY)
     leaf = client("alice", expired)
     assert "'CN=Root'" in refusal(CAExpired, leaf, OTHER, expired, leaf)
@@ -426,7 +425,8 @@ def test_depth_counts_intermediates_as_nginx_does() -> None:
         for bundle, forwarded in (((ROOT, LOWER, LOWEST), ()), ((ROOT,), (LOWEST, LOWER)[2 - least :])):
             assert len(verify(leaf, *bundle, forwarded=forwarded, max_depth=least).chain) == least + 2
             if least:
-                with pytest.raises(CertificateUntrusted, match=f"more than {least - 1} intermediate"):
+                told = f"'CN=alice'.*more than {least - 1} intermediate.*max_depth"
+                with pytest.raises(CertificateUntrusted, match=told):
                     verify(leaf, *bundle, forwarded=forwarded, max_depth=least - 1)
 
 
@@ -491,7 +491,7 @@ def test_a_cross_certificate_above_the_anchor_is_part_of_the_chain() -> None:
         pytest.param(authority("Root", authority("x", key=KEYS[4]), key=KEYS[5]), id="issued by another stranger"),
     ],
 )
-def test_a_victims_leaf_in_front_of_ones_own_certificate_is_refused_in_one_header(own: Party) -> None:
+def test_a_victims_leaf_in_front_of_the_attackers_certificate_is_refused_in_one_header(own: Party) -> None:
     for victim, others in ((client("victim", ROOT), ()), (client("victim", LOWER), (LOWER,))):
         for listed in itertools.permutations((*others, own)):
             detail = refusal(ForwardingInconsistent, victim, ROOT, forwarded=listed, is_leaf_bound=False)
@@ -623,7 +623,7 @@ def test_a_search_within_the_steps_tells_the_rule_that_was_broken() -> None:
     assert "'CN=Old'" in refusal(CAExpired, client("alice", ca), OTHER, *bundle, max_depth=10)
 
 
-def test_the_steps_of_a_search_are_counted_whatever_was_forwarded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_search_takes_as_many_steps_as_it_may_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     ca, bundle = web(4)
     monkeypatch.setattr(validation, "_MOST_STEPS", 10)
     leaf = client("alice", ca)
@@ -800,11 +800,6 @@ def test_an_intermediate_out_of_its_time_is_named() -> None:
             assert word in detail
 
 
-def test_a_root_out_of_its_time_is_named_above_an_intermediate() -> None:
-    intermediate = authority("Lower", EXPIRED, key=KEYS[0])
-    assert "'CN=Root'" in refusal(CAExpired, client("alice", intermediate), OTHER, EXPIRED, intermediate)
-
-
 def test_a_bundle_of_which_nothing_is_valid_is_the_services_fault() -> None:
     detail = refusal(
         TrustStoreUnavailable, client("alice", LOWER), EXPIRED, authority("Gone", start=NOW - 9 * DAY, end=NOW - DAY)
@@ -825,13 +820,6 @@ def test_the_reason_of_the_ca_that_did_sign_is_told_among_cas_of_one_name() -> N
         for bundle in ((IMPOSTOR, EXPIRED), (EXPIRED, IMPOSTOR)):
             detail = refusal(CAExpired, leaf, *bundle)
             assert format(EXPIRED.certificate.serial_number, "X") in detail
-
-
-def test_a_path_that_is_too_long_says_how_long_it_may_be_and_which_option_says_so() -> None:
-    for bundle, forwarded in (((ROOT, LOWER, LOWEST), ()), ((ROOT,), (LOWEST, LOWER))):
-        detail = refusal(CertificateUntrusted, client("alice", LOWEST), *bundle, forwarded=forwarded, max_depth=1)
-        for word in ("'CN=alice'", "more than 1 intermediate", "max_depth"):
-            assert word in detail
 
 
 def test_a_name_in_another_string_type_case_or_spacing_is_the_same_name() -> None:
@@ -859,13 +847,6 @@ def test_what_a_client_wrote_into_its_certificate_is_quoted_and_clipped() -> Non
         assert detail.isascii()
         assert detail.isprintable()
         assert len(detail) < 2100
-
-
-def test_the_answer_for_the_client_never_holds_the_detail() -> None:
-    with pytest.raises(ClientCertError) as refused:
-        TrustStore([ROOT.certificate]).verify(PresentedChain(client("alice", LOWER).certificate))
-    assert set(refused.value.problem()) == {"title", "status", "code"}
-    assert not any("alice" in str(value) or "Root" in str(value) for value in refused.value.problem().values())
 
 
 def test_a_pin_with_further_certificates_leaves_nothing_behind_in_the_bundle() -> None:

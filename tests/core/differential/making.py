@@ -7,7 +7,6 @@ import dataclasses
 import datetime as dt
 import functools
 import ipaddress
-import random
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -397,10 +396,6 @@ def pem(der: bytes, label: str) -> str:
     text = base64.b64encode(der).decode()
     lines = [text[at : at + 64] for at in range(0, len(text), 64)]
     return "\n".join([f"-----BEGIN {label}-----", *lines, f"-----END {label}-----", ""])
-
-
-def serial_of(dice: random.Random) -> int:
-    return dice.getrandbits(63) | 1
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)

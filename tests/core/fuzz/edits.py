@@ -1,6 +1,6 @@
 """A fuzzer's bytes as choices: which good input to start from, and what to change in it.
 
-Certificates are changed as trees of DER elements whose lengths are written anew, because a flipped bit alone seldom
+Certificates are changed as trees of DER elements whose lengths are written again, because a flipped bit alone seldom
 gets past the first parser. Bytes are flipped as well.
 """
 
