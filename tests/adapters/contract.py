@@ -18,7 +18,7 @@ request through the adapter under test and tells what became of it.
 
 What `visit` has to do:
 
-- make the application anew from `request.authenticator` and `request.required`; the application notes that it ran, the
+- make a new application from `request.authenticator` and `request.required`; the application notes that it ran, the
   identity it was given, and which headers it can read, and answers with 200;
 - send `request.headers` from `request.peer`. A header that comes twice stands there twice: give it to the framework as
   a server of its kind would (`joined` does it as WSGI servers do);

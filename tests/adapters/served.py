@@ -1,4 +1,4 @@
-"""What the real servers of `test_servers` serve: the application that the test has described, made anew for a request.
+"""What the real servers of `test_servers` serve: the application that the test has described, made for each request.
 
 Test and server share a folder. Before a request the test leaves `request.json` there; the application, if it comes to
 run, leaves `seen.json`.
@@ -22,7 +22,7 @@ FOLDER = "SSLCLIENTCERT_TESTS_FOLDER"
 
 
 class Server:
-    """Makes the application anew for each request, and keeps it until the next one: the tests send one at a time."""
+    """Makes a new application for each request, and keeps it until the next one: the tests send one at a time."""
 
     def __init__(self, applications: Mapping[str, Adapter]) -> None:
         self._applications = applications

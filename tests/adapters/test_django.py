@@ -22,7 +22,7 @@ from sslclientcert.testing import ClientCA, IssuedCertificate, forged_identity, 
 
 from . import wsgi_applications
 from .contract import PROXY, AdapterContract, Outcome, Request, Seen, Visit, joined
-from .django_project import BACKEND, JUDGE, MODEL_BACKEND, SESSIONS, USER, configured, database
+from .django_project import BACKEND, BRANDED, JUDGE, MODEL_BACKEND, SESSIONS, USER, configured, database
 from .django_project.servers import example
 
 # isort: split
@@ -92,7 +92,7 @@ def get(path: str, certificate: IssuedCertificate | None = None, client: Client 
 # Settings
 
 
-def test_the_settings_are_those_of_the_authenticator(bundle: Path, alice: IssuedCertificate) -> None:
+def test_the_settings_are_those_of_the_authenticator(bundle: Path) -> None:
     refused: list[str] = []
     options = {
         "CA": bundle,
@@ -109,7 +109,7 @@ def test_the_settings_are_those_of_the_authenticator(bundle: Path, alice: Issued
     assert refused == ["header_too_large", "proxy_untrusted"]
 
 
-def test_the_authenticator_and_the_functions_may_be_named_by_dotted_paths(alice: IssuedCertificate) -> None:
+def test_the_authenticator_and_the_functions_may_be_named_by_dotted_paths() -> None:
     with configured({"AUTHENTICATOR": f"{__name__}.for_dotted_path", "EXEMPT": f"{__name__}.is_probe"}):
         assert authenticator() is for_dotted_path
         assert get("/probe").status_code == 200
@@ -141,7 +141,7 @@ async def names_later(identity: ClientIdentity) -> str:
     return "late"
 
 
-def test_an_overridden_setting_is_in_force_until_the_end_of_the_override(bundle: Path, ca: ClientCA) -> None:
+def test_an_overridden_setting_is_in_force_until_the_end_of_the_override(bundle: Path) -> None:
     client = Client()
     with configured({"CA": bundle}):
         assert get("/", client=client).status_code == 403
@@ -322,7 +322,7 @@ def test_nobody_opens_a_tunnel(path: str, ca: ClientCA, alice: IssuedCertificate
             assert Client().generic("CONNECT", path, headers=headers).json()["code"] == "proxy_untrusted"
 
 
-def test_a_path_that_does_not_exist_is_none_of_a_strangers_business(ca: ClientCA, alice: IssuedCertificate) -> None:
+def test_a_path_that_does_not_exist_needs_a_certificate_too(ca: ClientCA, alice: IssuedCertificate) -> None:
     with configured({"AUTHENTICATOR": ca.authenticator()}):
         assert get("/no/such/path").status_code == 403
         assert get("/no/such/path", alice).status_code == 404
@@ -425,8 +425,7 @@ def test_a_refusal_is_problem_details_that_nobody_may_cache(ca: ClientCA) -> Non
 
 @pytest.mark.parametrize("path", ["/", "/alice", "/alice/class"])
 def test_a_projects_own_handler_answers_refusals_and_knows_their_code(path: str, ca: ClientCA) -> None:
-    branded = "{}.branded".format(SEEN.__class__.__module__.rpartition(".")[0])
-    with configured({"AUTHENTICATOR": ca.authenticator()}, ROOT_URLCONF=branded):
+    with configured({"AUTHENTICATOR": ca.authenticator()}, ROOT_URLCONF=BRANDED):
         missing = get(path)
         assert (missing.status_code, missing.content) == (
             403,
@@ -447,9 +446,8 @@ def test_a_projects_own_handler_answers_refusals_and_knows_their_code(path: str,
 def test_a_projects_own_handler_answers_every_refusal_with_the_errors_own_status(
     limit: int, since: datetime | None, status: int, ca: ClientCA, alice: IssuedCertificate
 ) -> None:
-    branded = "{}.branded".format(SEEN.__class__.__module__.rpartition(".")[0])
     judge = (ca if since is None else ClientCA("Old CA", now=since)).authenticator(max_header_bytes=limit)
-    with configured({"AUTHENTICATOR": judge}, ROOT_URLCONF=branded):
+    with configured({"AUTHENTICATOR": judge}, ROOT_URLCONF=BRANDED):
         refused = get("/", alice)
     assert refused.status_code == status
     assert refused.content.startswith(b"our own page: ")
@@ -577,7 +575,7 @@ def test_another_field_may_hold_the_names() -> None:
 
 
 @USERS
-def test_two_users_are_none() -> None:
+def test_a_certificate_that_fits_two_users_finds_no_user() -> None:
     both = forged_identity("x", emails=["alice@example.org", "bob@example.org"])
     assert user_of(both, USER_FROM="email") is None
     one_of_two = forged_identity("x", emails=["alice@example.org", "nobody@example.org"])
@@ -656,7 +654,7 @@ def test_no_user_is_created_of_names_that_are_not_one_or_too_long(names: list[st
 
 
 @USERS
-def test_no_user_is_created_beside_an_inactive_one() -> None:
+def test_no_user_is_created_next_to_an_inactive_one() -> None:
     User.objects.filter(username="alice").update(is_active=False)
     assert user_of(forged_identity("alice"), CREATE_USERS=True) is None
 
@@ -789,7 +787,7 @@ def test_login_required_lets_users_in_and_nobody_else(
 
 
 @USERS
-def test_without_a_certificate_a_session_keeps_its_user(ca: ClientCA, alice: IssuedCertificate) -> None:
+def test_without_a_certificate_a_session_keeps_its_user(ca: ClientCA) -> None:
     with configured({"AUTHENTICATOR": ca.authenticator(), "REQUIRED": False}, *WITH_SESSIONS):
         client = Client()
         client.login(username="bob", password="secret")

@@ -15,7 +15,7 @@ from sslclientcert.testing import ClientCA, IssuedCertificate
 
 from . import asgi_applications
 from .contract import PROXY, STRANGER, AdapterContract, Outcome, Request, Seen, Visit, code_in, joined
-from .django_project import JUDGE, SESSIONS, USER, configured, database
+from .django_project import BRANDED, JUDGE, SESSIONS, USER, configured, database
 from .uvicorn_server import Served, serve
 
 # isort: split
@@ -201,8 +201,7 @@ def test_in_an_exempt_view_nothing_is_judged(path: str, ca: ClientCA) -> None:
 
 
 def test_a_projects_own_handler_answers_refusals(ca: ClientCA) -> None:
-    branded = "{}.branded".format(SEEN.__class__.__module__.rpartition(".")[0])
-    with configured({"AUTHENTICATOR": ca.authenticator()}, ROOT_URLCONF=branded):
+    with configured({"AUTHENTICATOR": ca.authenticator()}, ROOT_URLCONF=BRANDED):
         assert get("/alice/async").text == "our own page: certificate_missing: A client certificate is required."
         refused = get("/alice/async", ca.issue("bob").headers().items())
         assert refused.text == "our own page: not_authorized: The client is not authorized."

@@ -225,7 +225,7 @@ def test_a_refusal_is_the_problem_with_its_own_status(ca: ClientCA) -> None:
     assert not answer.has_header("www-authenticate")
 
 
-def test_another_authentication_in_front_asks_for_its_own_credentials_beside_the_refusal(ca: ClientCA) -> None:
+def test_another_authentication_in_front_asks_for_its_own_credentials_next_to_the_refusal(ca: ClientCA) -> None:
     with settings({"AUTHENTICATOR": ca.authenticator()}):
         answer = get("/tokens", ca.expired())
     assert (answer.status_code, answer.json()["code"]) == (403, "certificate_expired")

@@ -342,7 +342,7 @@ def test_a_refusal_reaches_the_applications_own_handlers(kind: Any, ca: ClientCA
     assert error.code == "certificate_expired"
 
 
-def test_the_handler_of_problems_passes_on_what_is_no_refusal(ca: ClientCA) -> None:
+def test_the_handler_of_problems_passes_on_what_is_no_refusal() -> None:
     other = HTTPException(404)
     with pytest.raises(HTTPException) as raised:
         asyncio.run(problem_details(fastapi.Request({"type": "http"}), other))

@@ -562,7 +562,7 @@ def test_the_description_says_the_title_and_nothing_more(word: str, ca: ClientCA
 # Configuration
 
 
-def test_the_configuration_makes_the_authenticator(bundle: str, alice: IssuedCertificate, tmp_path: Path) -> None:
+def test_the_configuration_makes_the_authenticator(bundle: str, alice: IssuedCertificate) -> None:
     app = Flask(__name__)
     app.config.from_mapping(
         SSLCLIENTCERT_CA=bundle,
@@ -671,7 +671,7 @@ def test_a_bundle_that_cannot_be_read_is_an_os_error_at_the_start(tmp_path: Path
         ClientCert(app)
 
 
-def test_options_beside_an_authenticator_are_refused_and_not_ignored(ca: ClientCA, bundle: str) -> None:
+def test_options_next_to_an_authenticator_are_refused_and_not_ignored(ca: ClientCA, bundle: str) -> None:
     with pytest.raises(ValueError, match="SSLCLIENTCERT_CA is set"):
         app_with(ca.authenticator(), SSLCLIENTCERT_CA=bundle)
 
@@ -753,7 +753,7 @@ def test_the_applications_own_authenticator_can_be_made_to_trust_a_test(bundle: 
 
 
 def test_a_view_called_by_a_test_in_a_request_context_judges_its_headers(
-    ca: ClientCA, alice: IssuedCertificate, guarded: Flask
+    alice: IssuedCertificate, guarded: Flask
 ) -> None:
     with guarded.test_request_context("/known", headers=alice.headers()):
         assert guarded.view_functions["known"]() == "hello alice"

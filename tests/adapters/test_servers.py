@@ -76,7 +76,7 @@ class Server(NamedTuple):
 
 @contextmanager
 def serving(name: str, folder: Path) -> Iterator[Server]:
-    """Run a server until the block ends. What it serves is described anew for each request: see `served`."""
+    """Run a server until the block ends. Each request describes what it serves: see `served`."""
     listener = listen()
     port: int = listener.getsockname()[1]
     program, kind = name.split()
@@ -115,7 +115,7 @@ class Served(AdapterContract):
         return lambda request: server.visit(adapter, request, self.own_headers)
 
     @pytest.mark.parametrize("first", [True, False], ids=["first", "last"])
-    @pytest.mark.parametrize("case", [ABSENT[0], ACCEPTED[0]], ids=["alone", "beside the proxy's"])
+    @pytest.mark.parametrize("case", [ABSENT[0], ACCEPTED[0]], ids=["alone", "next to the proxy's"])
     def test_the_other_spelling_of_the_header_makes_nobody_a_client(
         self, case: Case, first: bool, server: Server, ca: ClientCA, visit: Visit
     ) -> None:

@@ -78,10 +78,9 @@ HOSTILE = "\x1b[2J\x1b[32mACCEPTED\x1b[0m\r\nACCEPTED  CN=admin\u202e\u0007"
 
 @pytest.fixture(scope="session")
 def openssl(tmp_path_factory: pytest.TempPathFactory) -> OpenSSL:
-    """A folder with plain.crt, server.crt and hostile.crt, of root.crt."""
+    """A folder with plain.crt and hostile.crt, of root.crt."""
     made = OpenSSL(tmp_path_factory.mktemp("openssl"))
     made.root("root", "My Cert Authority", "rsa:2048")
     made.issue("plain", "My Client", "root")
-    made.issue("server", "server", "root", "extendedKeyUsage=serverAuth\nkeyUsage=digitalSignature\n")
     made.issue("hostile", HOSTILE, "root", "extendedKeyUsage=clientAuth\n")
     return made

@@ -131,7 +131,7 @@ def test_an_intermediate_below_a_root_that_cannot_act_is_unusable_and_so_is_the_
     assert "expired" in reason
 
 
-def test_an_intermediate_for_which_there_is_no_room_is_unusable(command: Command) -> None:
+def test_an_intermediate_that_a_path_length_does_not_allow_is_unusable(command: Command) -> None:
     short = certificate("Short", pathlen=0)
     lower = certificate("Lower", issuer=short)
     (role, _, why), _ = listed(command, lower.pem, short.pem)
@@ -224,7 +224,7 @@ def test_a_list_that_cannot_be_used_is_shown_with_its_fault(command: Command) ->
     assert "indirect" in crl["fault"]
 
 
-def test_a_ca_whose_key_cannot_be_read_is_unusable_beside_its_list(command: Command) -> None:
+def test_a_ca_whose_key_cannot_be_read_is_unusable_next_to_its_list(command: Command) -> None:
     root = certificate("Root")
 
     def off_the_curve(parts: list[bytes]) -> None:

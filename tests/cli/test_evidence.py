@@ -132,7 +132,7 @@ def test_a_value_may_be_surrounded_by_blanks_and_a_line_end(command: Command) ->
     assert command("verify", "--ca", "ca.crt", "-", stdin=f"  {value}\r\n\r\n").status == 0
 
 
-def test_whoever_waits_at_a_terminal_is_told_how_to_end(folder: Path) -> None:
+def test_a_person_at_a_terminal_is_told_how_to_end_the_input(folder: Path) -> None:
     master, slave = pty.openpty()
     try:
         os.write(master, b"nonsense\n\x04")  # Ctrl-D

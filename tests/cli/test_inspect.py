@@ -212,7 +212,7 @@ def test_what_another_proxy_would_send_is_hinted(command: Command, alice: Issued
     assert "traefik" in said.out
 
 
-def test_a_certificate_that_does_not_parse_is_shown_as_broken_beside_the_others(
+def test_a_certificate_that_does_not_parse_is_shown_as_broken_next_to_the_others(
     command: Command, ca: ClientCA, alice: IssuedCertificate
 ) -> None:
     said = command("inspect", "-", stdin=alice.pem + ca.not_a_certificate().pem)

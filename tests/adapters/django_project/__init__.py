@@ -7,7 +7,10 @@ from django.conf import settings
 
 from ..django_settings import APPS, BACKEND, COMMON, JUDGE, MODEL_BACKEND, SESSIONS, USER, configured, database
 
-__all__ = ["BACKEND", "JUDGE", "MODEL_BACKEND", "SESSIONS", "USER", "configured", "database"]
+__all__ = ["BACKEND", "BRANDED", "JUDGE", "MODEL_BACKEND", "SESSIONS", "USER", "configured", "database"]
+
+BRANDED = f"{__name__}.branded"
+"""The URLs of a project that answers refusals itself."""
 
 settings.configure(
     AUTHENTICATION_BACKENDS=[MODEL_BACKEND, BACKEND],
