@@ -192,7 +192,7 @@ def test_the_modules_of_the_core_do_not_import_in_circles() -> None:
     graphlib.TopologicalSorter(graph).prepare()
 
 
-def test_importing_every_public_name_imports_no_framework_and_nothing_beside_the_core() -> None:
+def test_importing_every_public_name_imports_no_framework_and_nothing_but_the_core() -> None:
     code = "from sslclientcert import *; import sys; print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True

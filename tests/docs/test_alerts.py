@@ -1,4 +1,4 @@
-"""What the pages promise to whoever keeps CAs and CRLs: the log's lines, its codes, and the alerts."""
+"""What the pages promise to the people who keep CAs and CRLs: the log's lines, its codes, and the alerts."""
 
 from __future__ import annotations
 

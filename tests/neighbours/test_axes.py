@@ -63,7 +63,7 @@ def test_after_twelve_good_requests_of_a_client_that_is_no_user_the_superusers_p
     assert password("correct") == 200
 
 
-def test_wrong_passwords_still_count_and_lock_out(alice: IssuedCertificate) -> None:
+def test_wrong_passwords_still_count_and_lock_out() -> None:
     assert [password("wrong") for _ in range(3)][:2] == [401, 401]
     assert password("correct") == 429
 

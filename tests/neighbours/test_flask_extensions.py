@@ -104,14 +104,8 @@ def test_a_refusal_is_answered_in_the_neighbours_way_and_says_what_is_wrong(
 
 
 @each
-@pytest.mark.parametrize(
-    ("certificate", "status", "code"),
-    [
-        (ClientCA.expired, 403, "certificate_expired"),
-        (ClientCA.not_a_certificate, 400, "certificate_malformed"),
-    ],
-)
-def test_no_detail_is_told(make: Callable[[], Flask], certificate: Any, status: int, code: str, ca: ClientCA) -> None:
+@pytest.mark.parametrize(("certificate", "status"), [(ClientCA.expired, 403), (ClientCA.not_a_certificate, 400)])
+def test_no_detail_is_told(make: Callable[[], Flask], certificate: Any, status: int, ca: ClientCA) -> None:
     answer = protected(make, ca).test_client().get("/orders", headers=certificate(ca).headers())
     assert answer.status_code == status
     assert not [word for word in ("CN=", "Test CA", "notAfter") if word in answer.text]

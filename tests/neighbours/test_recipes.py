@@ -143,9 +143,7 @@ def test_a_client_without_exactly_one_address_has_no_user(appbuilder: int, email
     assert browser.get("/who", mallory, *claims).json == {"user": None, "variables": [None, None]}
 
 
-def test_what_a_server_sets_itself_is_removed(
-    load: Callable[[str], Any], ca: ClientCA, alice: IssuedCertificate
-) -> None:
+def test_what_a_server_sets_itself_is_removed(load: Callable[[str], Any], alice: IssuedCertificate) -> None:
     remote_user = load("remote_user")
     app = Flask("tests")
     app.add_url_rule("/", view_func=lambda: [request.environ.get(name) for name in ("REMOTE_USER", "AUTH_TYPE")])

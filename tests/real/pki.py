@@ -74,9 +74,7 @@ class Pki:
         self._openssl.root("edwards", "Tests Ed25519 Root", "ed25519")
         self._openssl.root("stranger-root", "Stranger Root")
         self._openssl.root("impostor-root", "Tests Root")
-        self._openssl.issue(
-            "intermediate", "Tests Intermediate", "root", "basicConstraints=critical,CA:TRUE,pathlen:0\n"
-        )
+        self._openssl.issue("intermediate", "Tests Intermediate", "root", LOWEST_CA)
 
         self._client("good", "alice", "root", CLIENT + SANS)
         self._client("common-name-only", "bob", "root", "basicConstraints=CA:FALSE\n")
@@ -87,9 +85,7 @@ class Pki:
         self._client("server-auth-only", "www.example.org", "root", CLIENT.replace("clientAuth", "serverAuth"))
         self._client("stranger", "alice", "stranger-root", CLIENT + SANS)
         self._client("impostor", "alice", "impostor-root", CLIENT + SANS)
-        self._openssl.issue(
-            "unbundled", "Unbundled Intermediate", "root", "basicConstraints=critical,CA:TRUE,pathlen:0\n"
-        )
+        self._openssl.issue("unbundled", "Unbundled Intermediate", "root", LOWEST_CA)
         self._client("via-forwarded", "erin", "unbundled", CLIENT + SANS)
         with self.client["via-forwarded"].certificate.open("a", encoding="ascii") as chain:
             chain.write((folder / "unbundled.crt").read_text(encoding="ascii"))

@@ -101,19 +101,19 @@ def test_nginx_itself_refuses_what_is_expired_or_for_another_purpose_in_every_mo
 
 
 @pytest.mark.parametrize("way", FORGERIES)
-def test_a_forged_header_beside_no_certificate_is_no_certificate(stage: Stage, gateway: str, way: str) -> None:
+def test_a_forged_header_next_to_no_certificate_is_no_certificate(stage: Stage, gateway: str, way: str) -> None:
     reply = stage.get(gateway, None, headers=forged(stage, way))
     assert (reply.status, reply.code) == (403, "certificate_missing")
 
 
 @pytest.mark.parametrize("way", FORGERIES)
-def test_a_forged_header_beside_a_certificate_changes_nothing(stage: Stage, gateway: str, way: str) -> None:
+def test_a_forged_header_next_to_a_certificate_changes_nothing(stage: Stage, gateway: str, way: str) -> None:
     reply = stage.get(gateway, "good", headers=forged(stage, way))
     assert leaf(reply) == stage.pki.client["good"].der
 
 
 @pytest.mark.parametrize("way", FORGERIES)
-def test_a_forged_header_beside_a_strangers_certificate_does_not_make_it_trusted(
+def test_a_forged_header_next_to_a_strangers_certificate_does_not_make_it_trusted(
     stage: Stage, gateway: str, way: str
 ) -> None:
     reply = stage.get(gateway, "stranger", headers=forged(stage, way))

@@ -93,7 +93,7 @@ def test_a_stranger_who_resets_the_connection_is_not_the_unix_socket(careful: Se
 
 
 @pytest.mark.parametrize("name", TELLS_NO_ADDRESS)
-def test_such_a_request_is_served_where_any_peer_is_trusted(name: str, pki: Pki, tmp_path: Path) -> None:
+def test_a_request_with_a_reset_is_served_where_any_peer_is_trusted(name: str, pki: Pki, tmp_path: Path) -> None:
     """So the test above would see it."""
     with server(name, pki, tmp_path, "unix") as (running, served):
         assert "alice" in served_after(RESETS, running, request_of(pki, "/anybody"), served)

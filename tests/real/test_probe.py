@@ -81,6 +81,12 @@ def guarded(ca: ClientCA) -> Iterator[int]:
         yield port
 
 
+def options_with(pki: Pki, certificate: Path, key: Path) -> list[str]:
+    """The options of a probe of an `nginx-ingress` with a client's certificate."""
+    shown = ["--cert", str(certificate), "--key", str(key)]
+    return ["--cacert", str(pki.server_ca), *shown, "--proxy", "nginx-ingress"]
+
+
 def test_a_forgery_that_reaches_the_application_is_found_though_it_is_refused_there(
     command: Command, guarded: int
 ) -> None:
@@ -191,9 +197,9 @@ def test_with_a_client_certificate_a_hardened_nginx_lets_no_forgery_in(
           }}
         }}"""
     with running("nginx", configuration, tmp_path / "nginx") as nginx:
-        options = ["--cacert", str(pki.server_ca), "--cert", str(certificate), "--key", str(key)]
+        options = options_with(pki, certificate, key)
         url = f"https://localhost:{nginx.port}/"
-        said = command("probe", url, *options, "--proxy", "nginx-ingress", "--json")
+        said = command("probe", url, *options, "--json")
     assert said.status == 0, said
     findings = json.loads(said.out)["findings"]
     usual = {(each["client_certificate"], each["usual"]) for each in findings}
@@ -317,16 +323,7 @@ def test_a_proxy_that_lets_nobody_in_without_a_certificate_is_probed_with_one(
         presence_header=None,
     )
     guard = ClientCertMiddleware(greeting, ca.authenticator(proxy=row))
-    options = [
-        "--cacert",
-        str(pki.server_ca),
-        "--cert",
-        str(certificate),
-        "--key",
-        str(key),
-        "--proxy",
-        "nginx-ingress",
-    ]
+    options = options_with(pki, certificate, key)
     with behind_haproxy(
         guard, ca.write(tmp_path / "ca.crt"), pki, tmp_path, f"http-request del-header _ -m sub\n{SETS}"
     ) as url:
@@ -341,16 +338,7 @@ def test_a_forgery_that_changes_who_is_seen_is_found_though_every_answer_is_200(
     command: Command, ca: ClientCA, pki: Pki, tmp_path: Path
 ) -> None:
     certificate, key = ca.issue("alice").write(tmp_path)
-    options = [
-        "--cacert",
-        str(pki.server_ca),
-        "--cert",
-        str(certificate),
-        "--key",
-        str(key),
-        "--proxy",
-        "nginx-ingress",
-    ]
+    options = options_with(pki, certificate, key)
     # A proxy that adds its header where the client has sent none.
     escaped = quote(ca.issue("alice").pem, safe="").replace("%", "%%")
     lines = f"http-request set-header ssl-client-cert {escaped} unless {{ req.hdr(ssl-client-cert) -m found }}"
@@ -367,16 +355,7 @@ def test_a_certificate_that_the_page_does_not_let_in_tells_nothing(
 ) -> None:
     """As where ingress-nginx does not pass the certificate on: the application refuses before and after."""
     certificate, key = ca.issue("alice").write(tmp_path)
-    options = [
-        "--cacert",
-        str(pki.server_ca),
-        "--cert",
-        str(certificate),
-        "--key",
-        str(key),
-        "--proxy",
-        "nginx-ingress",
-    ]
+    options = options_with(pki, certificate, key)
     guard = ClientCertMiddleware(greeting, ca.authenticator())
     lines = "http-request set-header ssl-client-verify SUCCESS"
     with behind_haproxy(guard, ca.write(tmp_path / "ca.crt"), pki, tmp_path, f"{lines}\n{DROPS}") as url:

@@ -81,7 +81,7 @@ def chunked(headers: list[tuple[str, str]], trailers: list[tuple[str, str]], pat
 
 
 @pytest.mark.parametrize("late", [False, True])
-def test_a_trailer_beside_no_certificate_is_no_certificate(stage: Stage, gateway: str, late: bool) -> None:
+def test_a_trailer_next_to_no_certificate_is_no_certificate(stage: Stage, gateway: str, late: bool) -> None:
     head, tail = chunked([], forged(stage, "its exact name"))
     segments = [head, tail] if late else [head + tail]
     reply = raw((PROXY_ADDRESS, stage.port(gateway)), segments, stage.context(None))
@@ -89,7 +89,7 @@ def test_a_trailer_beside_no_certificate_is_no_certificate(stage: Stage, gateway
 
 
 @pytest.mark.parametrize("late", [False, True])
-def test_a_trailer_beside_a_certificate_changes_nothing(stage: Stage, gateway: str, late: bool) -> None:
+def test_a_trailer_next_to_a_certificate_changes_nothing(stage: Stage, gateway: str, late: bool) -> None:
     head, tail = chunked([], forged(stage, "its exact name"), "/body")
     segments = [head, tail] if late else [head + tail]
     reply = raw((PROXY_ADDRESS, stage.port(gateway)), segments, stage.context("good"))

@@ -177,7 +177,9 @@ def test_a_forged_header_never_makes_anybody_its_holder(open_front: Front, clien
 
 
 @pytest.mark.parametrize("way", FORGERIES)
-def test_nor_behind_the_configuration_of_the_page_as_it_stands(strict_front: Front, way: str) -> None:
+def test_a_forged_header_never_makes_anybody_its_holder_behind_the_page_as_it_stands(
+    strict_front: Front, way: str
+) -> None:
     reply = strict_front.get("common-name-only", strict_front.forged(way))
     if strict_front.name in AT_OTHER_SPELLINGS and way in OTHER_SPELLINGS:
         assert (reply.status, reply.code) == AT_OTHER_SPELLINGS[strict_front.name]

@@ -126,7 +126,7 @@ def test_without_the_annotation_that_passes_it_on_any_client_is_anybody(stand: S
 
 
 @pytest.mark.parametrize("name", [name for name, hole in HOLES.items() if not hole.plain])
-def test_probe_finds_it(stand: Stand, probe: Probe, name: str) -> None:  # noqa: F811
+def test_probe_finds_what_lets_a_client_in_as_somebody_else(stand: Stand, probe: Probe, name: str) -> None:  # noqa: F811
     hole = HOLES[name]
     with stand(hole.annotations) as opened:
         status, arrived = probe(opened)
@@ -150,7 +150,7 @@ def test_with_the_middlewares_of_the_entry_point_the_word_is_traefik_and_no_anno
     )
 
 
-def test_they_hold_on_an_ingress_without_the_annotations_and_over_plain_http(stand: Stand) -> None:
+def test_the_middlewares_hold_on_an_ingress_without_the_annotations_and_over_plain_http(stand: Stand) -> None:
     annotations = HOLES["an Ingress without the annotations"].annotations | OVER_PLAIN_HTTP
     with stand(annotations, "traefik", main="with-middlewares.yaml") as opened:
         for way in FORGERIES:

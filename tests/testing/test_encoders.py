@@ -78,7 +78,7 @@ def test_every_row_of_the_table_has_an_encoder_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("encoding", sorted({row.certificate_encoding for row in PROXIES.values()} | {"xfcc-first"}))
-def test_a_row_of_ones_own_is_encoded_as_its_encoding_says(ca: ClientCA, encoding: str) -> None:
+def test_your_own_row_is_encoded_as_its_encoding_says(ca: ClientCA, encoding: str) -> None:
     row = Proxy(
         name="ours",
         certificate_header="X-Cert",
@@ -98,7 +98,7 @@ def test_a_row_of_ones_own_is_encoded_as_its_encoding_says(ca: ClientCA, encodin
 
 
 @pytest.mark.parametrize("encoding", ["base64-der-concatenation", "base64-der-list", "byte-sequence-list"])
-def test_a_row_of_ones_own_may_have_a_chain_header(encoding: str) -> None:
+def test_your_own_row_may_have_a_chain_header(encoding: str) -> None:
     ca = ClientCA(intermediates=1)
     row = Proxy(
         name="ours",

@@ -1,4 +1,4 @@
-"""Ask the real proxies what they send for a few clients, and write it to the vectors beside this file.
+"""Ask the real proxies what they send for a few clients, and write it to the vectors next to this file.
 
 Run by hand, with everything on loopback, where the proxies are installed. Look at what changed before you commit it.
 The clouds' vectors are written from the vendors' manuals, `rfc9440-example.json` by hand from the RFC's appendix A.

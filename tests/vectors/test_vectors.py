@@ -3,7 +3,7 @@
 `clients.json` has the clients, their CA, and when they were captured. A file for each row of `PROXIES` has the header
 lines as they arrived, byte for byte (latin-1), for each configuration: of a proxy that was run (`sent_by` and its
 version), or from a vendor's page (`manual`). A vector with `forged` is of a client that sent the headers of the client
-"name" itself. `unsafe` names the page and the heading that warn of the configuration. capture.py makes them anew.
+"name" itself. `unsafe` names the page and the heading that warn of the configuration. capture.py makes them again.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def test_the_certificates_in_the_headers_are_these_and_in_this_order(case: Case)
 
 
 @each_case
-def test_they_are_the_clients_own_unless_the_configuration_is_unsafe(case: Case) -> None:
+def test_the_certificates_are_the_clients_own_unless_the_configuration_is_unsafe(case: Case) -> None:
     arrived, own = case.vector["certificates"], case.chain(case.vector["client"])
     if "unsafe" in case.entry and case.vector["answer"] == "accepted":
         assert arrived[:1] == case.chain("name")[:1] != own[:1]  # let in as somebody else
