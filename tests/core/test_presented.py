@@ -29,7 +29,7 @@ from .conftest import (
     headers_of,
     refused,
 )
-from .pki import Party, authority, certify, client, content_of, elements, private_key, rewritten, tlv, unknown
+from .pki import Party, authority, client, content_of, elements, private_key, rewritten, tlv, unknown
 
 INGRESS = PROXIES["nginx-ingress"]
 
@@ -316,12 +316,3 @@ def test_a_leaf_is_bound_where_it_has_a_header_or_a_hash_of_its_own(proxy: str) 
 @pytest.mark.parametrize("proxy", ROWS)
 def test_a_leaf_that_comes_alone_is_bound(proxy: str) -> None:
     assert presented_as(proxy, ALICE).is_leaf_bound
-
-
-def test_a_leaf_that_a_client_issued_with_its_own_key_parses_but_is_no_more_than_presented() -> None:
-    forged = certify("admin", ALICE)
-    presented = decode(",".join(map(b64, (forged.der, ALICE.der))), "traefik")
-
-    assert ders_of(presented) == [forged.der, ALICE.der]
-    with refused("certificate_untrusted", "certificate_unsuitable"):
-        TrustStore([ROOT.certificate]).verify(presented)
