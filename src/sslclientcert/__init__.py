@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .core.proxies import PROXIES, Proxy
     from .core.trust import TrustStore
 
-__version__ = "0.2.1"
+__version__ = "0.3.0"
 
 __all__ = [
     "PROXIES",
