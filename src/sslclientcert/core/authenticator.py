@@ -27,7 +27,7 @@ from .validation import Snapshot, validate
 __all__ = ["DEFAULT_MAX_HEADER_BYTES", "ClientCertAuthenticator", "Decision", "overridden"]
 
 DEFAULT_MAX_HEADER_BYTES = 65536
-"""As large as servers let through by default: gunicorn 8190 bytes, Envoy 60 KB, hypercorn 64 KB."""
+"""Larger than any header that gunicorn (8190), Envoy (60 KB) or hypercorn (64 KB) let through by default."""
 
 _UNSAID: Any = ...
 _At: TypeAlias = dt.datetime | None

@@ -60,9 +60,11 @@ class ClientCertMiddleware(_Middleware):
     reuses its result.
 
     Put it first, or after Django's SecurityMiddleware. Middleware before it, such as a cache, answers every client, and
-    may rewrite `REMOTE_ADDR`. Only middleware that sets `request.urlconf` has to be before it, if there are views of
-    `client_cert_exempt`: others at their paths are rejected. It runs before the URL is resolved, so other clients do
-    not learn which paths exist. Under ASGI it stays in the event loop and does not block.
+    may rewrite `REMOTE_ADDR`. It runs before the URL is resolved, so other clients do not learn which paths exist.
+    Under ASGI it stays in the event loop and does not block.
+
+    Put middleware that sets `request.urlconf` before it. Otherwise it rejects every client at a path where its own
+    URLconf has a view with `client_cert_exempt`, and the other URLconf a protected one.
 
     It removes the raw headers that the authenticator reads from `request.META`, `request.headers` and `request.scope`,
     unless `KEEP_HEADERS` is set.
