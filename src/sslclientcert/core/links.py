@@ -201,7 +201,7 @@ class Bundle:
             return True
         return (
             there[None] == 0
-            # Neither it nor another one of its name and key has an issuer there: a root stands for its cross-certificate.
+            # None of its name and key has an issuer there: a root stands for its cross-certificate.
             and not any(other.spki == one.spki and _has_issuer(other, there) for other in self._by_subject[one.subject])
             and not any(other.subject == one.subject and other.spki in (None, one.spki) for other in self.left_out)
         )
