@@ -6,7 +6,6 @@ meant would be missing in silence. Empty text is a fault for the same reason.
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
@@ -120,5 +119,7 @@ def from_environment(prefix: str = PREFIX, environ: Mapping[str, str] | None = N
 
 def did_you_mean(name: object, known: Iterable[str], shown: Callable[[str], str] = repr) -> str:
     """Return `; did you mean 'x'?` for a name that is close to a known one, and nothing otherwise."""
+    import difflib  # for messages alone
+
     close = difflib.get_close_matches(str(name), [*known], n=1, cutoff=0.7)
     return f"; did you mean {shown(close[0])}?" if close else ""

@@ -12,7 +12,6 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from .bundle import ParsedBundle, parse_certificates, parse_crls
@@ -206,6 +205,8 @@ def _require_no_loss(now: Snapshot, new: Snapshot) -> None:
 
 def _folder(path: str) -> str:
     """Say what a file's folder holds: Kubernetes mounts the keys of a secret under their own names."""
+    from pathlib import Path  # for messages alone
+
     folder = Path(path).absolute().parent
     try:
         names = sorted(one.name for one in folder.iterdir() if not one.name.startswith(".."))
