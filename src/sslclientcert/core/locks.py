@@ -21,7 +21,7 @@ class ForkSafe:
     """
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.lock: threading.Lock = threading.Lock()
         _all.add(self)
 
 
