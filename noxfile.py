@@ -46,9 +46,11 @@ MEASURED = [
     "tests/core/test_real_bundles.py",
 ]
 
+# What bjoern is built with.
+BJOERN = ["gcc", "libev", "headers"]
 # Debian's, for the portable tests; and those that take real proxies.
 PROGRAMS = ["openssl", "curl", "jq", "keytool"]
-SERVERS = ["haproxy", "apache2", "mod_wsgi", "traffic_server", "sslheaders", "node", "prometheus"]
+SERVERS = ["haproxy", "apache2", "mod_wsgi", "traffic_server", "sslheaders", "node", "prometheus", *BJOERN]
 
 # pip's settings for a mirror of the package index, and uv's variables of the same meaning.
 PIP_TO_UV = {"index-url": "UV_DEFAULT_INDEX", "cert": "SSL_CERT_FILE", "default-timeout": "UV_HTTP_TIMEOUT"}

@@ -5,12 +5,12 @@
 #
 # Without names: of all that the tests use.
 #
-# `venv` is Python's module, which Debian has in a package of its own, `mod_wsgi` Apache's, and `sslheaders` a plugin of
-# Traffic Server; every other is a program.
+# `venv` is Python's module, and `headers` are what C extensions of Python need: Debian has packages of their own for both.
+# `mod_wsgi` is Apache's, `sslheaders` a plugin of Traffic Server, and `libev` a library. Every other is a program.
 set -eu
 
 [ $# -gt 0 ] || set -- make git openssl curl jq keytool haproxy apache2 mod_wsgi traffic_server sslheaders \
-    node prometheus chromium chromedriver venv
+    node prometheus chromium chromedriver venv gcc libev headers
 missing=
 for name in "$@"; do
     case $name in
@@ -22,12 +22,20 @@ for name in "$@"; do
         traffic_server) package=trafficserver ;;
         sslheaders) package=trafficserver-experimental-plugins ;;
         venv) package=python3-venv ;;
+        gcc) package="gcc libc6-dev" ;;
+        libev) package=libev-dev ;;
+        headers) package=python3-dev ;;
         *) package=$name ;;
     esac
     if [ "$name" = venv ]; then
         python3 -c 'import ensurepip' 2>/dev/null || missing="$missing $package"
     elif [ "$name" = mod_wsgi ]; then
         [ -e /usr/lib/apache2/modules/mod_wsgi.so ] || missing="$missing $package"
+    elif [ "$name" = headers ]; then
+        python3 -c 'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")' 2>/dev/null ||
+            missing="$missing $package"
+    elif [ "$name" = libev ]; then
+        [ -e /usr/include/ev.h ] || missing="$missing $package"
     elif [ "$name" = sslheaders ]; then
         [ -e /usr/lib/trafficserver/modules/sslheaders.so ] || missing="$missing $package"
     else

@@ -11,8 +11,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 from examples.demo.processes import listen, serve
 
 from .servers import DEADLINE_SECONDS, HERE, PROXY_ADDRESS, Application, raw
@@ -71,8 +69,6 @@ def application(
         environ: options of the application's authenticators, as `from_env` reads them.
         unix: listen on a Unix socket instead of a TCP socket.
     """
-    if name == "bjoern":
-        pytest.importorskip("bjoern", reason="bjoern builds with gcc and libev-dev only: pip install bjoern")
     with tempfile.TemporaryDirectory(prefix="server-") as folder, socket.socket() as reserved:
         log, path = Path(folder, "log"), Path(folder, "socket")
         sockets, port, address = [], 0, ["--uds", str(path)]
