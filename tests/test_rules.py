@@ -261,6 +261,8 @@ def test_a_rule_combines_with_rules_only(other: Any) -> None:
     with pytest.raises(TypeError):
         _ = TRUTH[True] & other
     with pytest.raises(TypeError):
+        _ = TRUTH[True] | other
+    with pytest.raises(TypeError):
         _ = other | TRUTH[True]
 
 

@@ -1295,3 +1295,8 @@ def test_a_variable_that_is_wrong_or_would_loosen_in_silence_is_an_error_that_na
         environ = {"SSLCLIENTCERT_CA": bundle, **environ}
     with pytest.raises(ValueError, match=message):
         ClientCertAuthenticator.from_env(environ=environ)
+
+
+def test_an_audit_that_is_no_function_is_an_error_at_the_start(store: TrustStore) -> None:
+    with pytest.raises(ValueError, match="audit must be a function"):
+        ClientCertAuthenticator(store, audit="audit.log")  # type: ignore[arg-type]

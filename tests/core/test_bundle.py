@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 
 from sslclientcert import PresentedChain, TrustStore
 from sslclientcert.core.bundle import parse_certificates, parse_crls
@@ -100,8 +106,9 @@ def pkcs8(kind: str) -> str:
     return private_key(kind).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
-def pkcs8_der() -> bytes:
-    return private_key("P-256").private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+def pkcs8_der(password: bytes = b"") -> bytes:
+    encryption = BestAvailableEncryption(password) if password else NoEncryption()
+    return private_key("P-256").private_bytes(Encoding.DER, PrivateFormat.PKCS8, encryption)
 
 
 def labelled(label: str, der: bytes) -> str:
@@ -130,6 +137,11 @@ NO_BUNDLE = {
         KEY_REMEDY,
     ),
     "a private key under the label of a certificate": (labelled("CERTIFICATE", pkcs8_der()), "PRIVATE KEY", KEY_REMEDY),
+    "an encrypted private key under the label of a certificate": (
+        labelled("CERTIFICATE", pkcs8_der(b"secret")),
+        "ENCRYPTED PRIVATE KEY",
+        KEY_REMEDY,
+    ),
     "nothing": ("", "is empty", "-----BEGIN CERTIFICATE-----"),
     "blank lines": ("\n \r\n", "is empty", "-----BEGIN CERTIFICATE-----"),
     "garbage": ("not a certificate", "not a c", "-----BEGIN CERTIFICATE-----"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -141,6 +142,19 @@ def test_an_application_that_does_not_answer_as_the_library_does_is_never_called
     assert "NOTHING CAN BE TOLD" in said.out
 
 
+def test_an_application_that_answers_one_way_and_then_another_is_never_called_good(command: Command) -> None:
+    statuses = itertools.chain(["200 OK"], itertools.repeat("404 Not Found"))
+
+    def fickle(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response(next(statuses), [("Content-Type", "text/plain")])
+        return [b"welcome"]
+
+    with served(fickle) as port:
+        said = command("probe", f"http://127.0.0.1:{port}/", "--proxy", "caddy")
+    assert said.status == 2, said
+    assert "without any forgery it answers 200, then 404: nothing can be told" in said.err
+
+
 def test_a_host_that_is_not_loopback_needs_a_word_of_its_owner(command: Command) -> None:
     said = command("probe", "https://192.0.2.1/", "--dry-run")
     assert (said.status, said.out) == (2, "")
@@ -170,7 +184,8 @@ def test_underscore_twins_that_nginx_lets_through_over_tls_are_found(
         url = f"https://localhost:{nginx.port}/"
         said = command("probe", url, "--cacert", str(pki.server_ca), "--proxy", "nginx-ingress", "--json")
         stranger = command("probe", url, "--proxy", "nginx-ingress")
-    assert said.status == status, said
+        trusting = command("probe", url, "--proxy", "nginx-ingress", "--insecure")
+    assert said.status == trusting.status == status, said
     arrived = [each["way"] for each in json.loads(said.out)["findings"] if each["outcome"] in GOT_THROUGH]
     assert arrived == (["underscore", "mixed spelling"] if status else [])
     assert stranger.status == 2, "a server's certificate that nobody vouches for was taken"
