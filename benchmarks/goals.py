@@ -124,11 +124,6 @@ def _goals() -> Iterator[_Goal]:
         yield _Goal(f"requests/s through nginx, {server}", "servers", 0.95, "×", kept, at_least=True)
 
 
-def _least_and_most(tables: Mapping[str, Table]) -> str:
-    found = [each.recipe for each in tables.values() if each.recipe is not None]
-    return f"{number(min(found))} to {number(max(found))} µs" if found else "unknown"
-
-
 def table(tables: Mapping[str, Table]) -> Table:
     """Return the goals of the sections that were measured."""
     rows: dict[str, tuple[list[str], list[str]]] = {}
@@ -148,7 +143,6 @@ def table(tables: Mapping[str, Table]) -> Table:
         "Goals",
         ("", "at most", "measured"),
         {name: [", ".join(dict.fromkeys(wants)), ", ".join(shown)] for name, (wants, shown) in rows.items()},
-        "Two numbers are for EC and RSA. The first four rows are ratios to the recipe, or with attributes and in cold "
-        "`authenticate` to the recipe that reads them. The last two compare with no middleware. Times are converted to "
-        f"a machine on which the recipe takes {_REFERENCE} µs (here {_least_and_most(tables)}). The worst case counts.",
+        "Two numbers are for EC and RSA. Ratios are to the recipe, or with attributes and in cold `authenticate` to "
+        f"the recipe that reads them. Times are converted to a recipe of {_REFERENCE} µs.",
     )

@@ -71,8 +71,7 @@ def shown(table: Table) -> Table:
         if name not in _UNSHOWN
     }
     note = (
-        "Eight clients in turn, with ten headers and a root that issued the leaf. *Cold*: the cache has room for two. "
-        "Only `authenticate` checks who sent the header."
+        "Eight clients in turn, with ten headers and a root that issued the leaf. *Cold*: the cache has room for two."
     )
     return Table(table.title, ("", *_SHOWN, table.columns[-1]), rows, note)
 
