@@ -340,7 +340,6 @@ def test_a_body_that_bjoern_takes_for_a_request_only_the_deployment_can_stop(
     proxy_name: str, change: str, is_stopped: bool, *, pki: Pki, tmp_path: Path
 ) -> None:
     """Its parser ends a request with Upgrade at its head. What it lacks: another server, or a proxy that drops that."""
-    served = tmp_path / "served"
     row = "apache" if proxy_name == "traffic-server" else proxy_name
     forged = "".join(f"{header}: {value}\r\n" for header, value in sent_for(pki, VICTIM, row)[:1])
     body = f"GET /{proxy_name} HTTP/1.1\r\nHost: localhost\r\n{forged}\r\n"
@@ -351,13 +350,21 @@ def test_a_body_that_bjoern_takes_for_a_request_only_the_deployment_can_stop(
         f"Content-Length: {len(body)}",
     ]
     request = "\r\n".join([*lines, "", body]).encode()
-    with (
-        application("bjoern", pki.bundle, {SERVED: str(served)}) as server,
-        front(proxy_name, pki, server, tmp_path / "front", verifies=False, change=change) as proxy,
-    ):
-        for _ in range(20):
-            raw((PROXY_ADDRESS, proxy.port), [request], tls_context(pki.server_ca, None))
-    assert ("alice" in served.read_text()) != is_stopped
+
+    def is_smuggled(folder: Path) -> bool:
+        served = folder / "served"
+        folder.mkdir()
+        with (
+            application("bjoern", pki.bundle, {SERVED: str(served)}) as server,
+            front(proxy_name, pki, server, folder / "front", verifies=False, change=change) as proxy,
+        ):
+            for _ in range(20):
+                raw((PROXY_ADDRESS, proxy.port), [request], tls_context(pki.server_ca, None))
+        return "alice" in served.read_text()
+
+    # bjoern and the proxy may fall out of step at the first request. Then all is started again.
+    attempts = 1 if is_stopped else 5
+    assert any(is_smuggled(tmp_path / str(number)) for number in range(attempts)) is not is_stopped
 
 
 SENDS_NOTHING = """\
